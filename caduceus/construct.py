@@ -1,0 +1,114 @@
+"""spec + weights + backend -> model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from caduceus.backends.registry import get_backend
+from caduceus.interfaces import Backend
+from caduceus.parts import Model, Symmetrize
+from caduceus.spec import Spec
+
+if TYPE_CHECKING:
+    import torch
+
+    from caduceus.nn.weighted import Weighted
+
+
+def build(
+    spec: Spec,
+    *,
+    backend: str | Backend = "auto",
+    dtype: torch.dtype | str | None = None,
+    device: torch.device | str | None = None,
+    seed: int = 0,
+    weights: Mapping[str, Any] | None = None,
+) -> Any:
+    """Make the model that ``spec`` describes, in train mode.
+
+    Args:
+        spec: a `parts.Model` or `parts.Symmetrize`.
+        backend: "auto", the name of a backend, ``package.module:Class``, or a backend. "reference" gives the NumPy model.
+        dtype: torch dtype or its name; float32 if not given.
+        device: torch device; the CPU if not given.
+        seed: of the initial weights. The same seed gives the same weights on every backend.
+        weights: values under the spec's names instead of initial ones: all of them, and no others.
+
+    Returns:
+        A `torch.nn.Module`, or `caduceus.reference.Model`, with ``spec``, ``space_in``, ``space_out``, ``features`` and
+        ``weights()`` as `caduceus.interfaces.Model`.
+
+    Raises:
+        TypeError: ``spec`` is no spec of a model. ValueError: weights do not fit, or the backend lacks the dtype.
+        caduceus.backends.registry.BackendUnavailable: the backend cannot run here.
+
+    >>> import caduceus
+    >>> from caduceus import parts
+    >>> spec = parts.Model(embedding=parts.Embedding(d_model=8), mixers=[parts.BiMamba()], head=parts.MaskedLM())
+    >>> model = caduceus.build(spec)
+    >>> tuple(model([[7, 8, 9, 10]]).shape)
+    (1, 4, 16)
+    """
+    if not isinstance(spec, Model | Symmetrize):
+        raise TypeError(f"build expects a parts.Model or parts.Symmetrize, got {type(spec).__name__}")
+    kernels = get_backend(backend)
+    if kernels.name == "reference":
+        return _reference(spec, seed, weights, dtype, device)
+    import torch
+
+    wanted = _dtype(dtype)
+    if str(wanted).removeprefix("torch.") not in kernels.dtypes:
+        raise ValueError(f"backend {kernels.name} computes in {', '.join(kernels.dtypes)}, not in {wanted}")
+    # Third parties' modules draw their own initial values: from this seed, leaving the caller's generator alone.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = _module(spec, kernels)
+    values = spec.initial_weights(seed) if weights is None else weights
+    model.to(wanted)
+    for name, weight in spec.weights().items():
+        if weight.wide and weight.tied_to is None:
+            parameter = model.get_parameter(name)
+            parameter.data = parameter.data.to(torch.promote_types(wanted, torch.float32))
+    model.load_weights(values, partial=weights is None)
+    return model.to(device)
+
+
+def _dtype(dtype: Any) -> torch.dtype:
+    import torch
+
+    if dtype is None:
+        return torch.float32
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype):
+        raise ValueError(f"dtype is {dtype!r}, expected a torch dtype or its name, such as 'float32'")
+    return found
+
+
+def _module(spec: Spec, kernels: Backend) -> Weighted:
+    from caduceus.nn.model import Model as ModelModule
+    from caduceus.nn.symmetrize import Symmetrize as SymmetrizeModule
+
+    if isinstance(spec, Symmetrize):
+        return SymmetrizeModule(spec, _module(spec.model, kernels))
+    return ModelModule(spec, kernels)
+
+
+def _reference(spec: Spec, seed: int, weights: Mapping[str, Any] | None, dtype: Any, device: Any) -> Any:
+    from caduceus import reference
+
+    if device is not None or dtype not in (None, "float64"):
+        raise ValueError(f"the reference computes in float64 on the CPU, got dtype={dtype}, device={device}")
+    if weights is None:
+        weights = spec.initial_weights(seed)
+        foreign = [path for path, part in _inner(spec).named_parts() if hasattr(part, "module")]
+        if foreign:
+            # A third party's initial values are known only to its torch module.
+            weights = build(spec, backend="torch", seed=seed).weights()
+    return reference.build(spec, {name: np.asarray(value) for name, value in weights.items()})
+
+
+def _inner(spec: Spec) -> Model:
+    return spec.inner if isinstance(spec, Symmetrize) else spec

@@ -1,0 +1,85 @@
+"""Losses (official.md sections 2.9, 2.10): computed in float32 or wider; nothing that is passed in is written to."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from caduceus.alphabet import PAD
+
+
+def masked_lm(
+    logits: Tensor, labels: Tensor, loss_weights: Tensor | None = None, ignore_index: int = PAD
+) -> tuple[Tensor, int]:
+    """Cross entropy of the masked tokens, in nats, averaged over the targets.
+
+    Args:
+        logits: (B, L, V). labels: (B, L) ids, ``ignore_index`` where there is no target.
+        loss_weights: (B, L) weight of each target: sum(w * ce) / sum(w); those of ignored positions do not count.
+
+    Returns:
+        The loss and the number of targets. Without targets, or without weight on any, the loss is 0 and still has a
+        graph, so that a backward gives zero gradients, never NaN.
+
+    Raises:
+        ValueError: shapes do not fit together.
+
+    >>> loss, n_targets = masked_lm(torch.zeros(1, 2, 16), torch.tensor([[7, 4]]))
+    >>> round(loss.item(), 4), n_targets
+    (2.7726, 1)
+    """
+    if logits.ndim != 3 or labels.shape != logits.shape[:2]:
+        raise ValueError(
+            f"logits have shape {tuple(logits.shape)} and labels {tuple(labels.shape)}, expected (B, L, V), (B, L)"
+        )
+    if loss_weights is not None and loss_weights.shape != labels.shape:
+        raise ValueError(f"loss_weights have shape {tuple(loss_weights.shape)}, expected {tuple(labels.shape)}")
+    wide = _wide(logits)
+    target = labels != ignore_index
+    n_targets = int(target.sum())
+    kept = wide[target]
+    if n_targets == 0:
+        return kept.sum(), 0
+    ce = F.cross_entropy(kept, labels[target].long(), reduction="none")
+    if loss_weights is None:
+        return ce.mean(), n_targets
+    weights = loss_weights[target].to(wide.dtype)
+    total = weights.sum()
+    return (ce * weights).sum() / torch.where(total == 0, torch.ones_like(total), total), n_targets
+
+
+def classification(logits: Tensor, labels: Tensor, problem_type: str) -> Tensor:
+    """The loss of a sequence classifier.
+
+    Args:
+        logits: (B, classes).
+        labels: (B,) class ids for ``single_label_classification``; (B, classes) of 0 and 1 for
+            ``multi_label_classification``; (B, classes), or (B,) with one label, for ``regression``.
+
+    Raises:
+        ValueError: the problem type is unknown or the shapes do not fit it.
+    """
+    wide = _wide(logits)
+    if problem_type == "single_label_classification":
+        _expect(labels, (logits.shape[0],), problem_type)
+        return F.cross_entropy(wide, labels.long())
+    if problem_type == "multi_label_classification":
+        _expect(labels, tuple(logits.shape), problem_type)
+        return F.binary_cross_entropy_with_logits(wide, labels.to(wide.dtype))
+    if problem_type == "regression":
+        targets = labels.unsqueeze(1) if labels.ndim == 1 and logits.shape[1] == 1 else labels
+        _expect(targets, tuple(logits.shape), problem_type)
+        return F.mse_loss(wide, targets.to(wide.dtype))
+    raise ValueError(
+        f"problem_type is {problem_type!r}, expected single_label_classification, multi_label_classification or regression"
+    )
+
+
+def _wide(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def _expect(labels: Tensor, shape: tuple[int, ...], problem_type: str) -> None:
+    if tuple(labels.shape) != shape:
+        raise ValueError(f"labels of {problem_type} have shape {tuple(labels.shape)}, expected {shape}")

@@ -1,0 +1,1 @@
+"""The torch modules that specs become, one file per spec file."""

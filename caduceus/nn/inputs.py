@@ -1,0 +1,43 @@
+"""What a model is given: token ids and masks, as arrays or tensors, checked before any work is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from caduceus.alphabet import PAD
+from caduceus.backends.shapes import expect_mask
+
+
+def as_ids(input_ids: Any, module: nn.Module) -> Tensor:
+    """Token ids as an int64 tensor where the module is: (B, L), or (B, L, 2) for a pair of strands.
+
+    Raises:
+        TypeError: ids are no integers. ValueError: the shape is neither, or an id is outside the vocabulary.
+    """
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    ids = torch.as_tensor(input_ids, device=device)
+    if ids.is_floating_point() or ids.dtype == torch.bool:
+        raise TypeError(f"input_ids have dtype {ids.dtype}, expected integers; caduceus.encode makes them from strings")
+    if ids.ndim not in (2, 3) or (ids.ndim == 3 and ids.shape[2] != 2):
+        raise ValueError(f"input_ids have shape {tuple(ids.shape)}, expected (B, L)")
+    size = module.space_in.alphabet.size
+    # On other devices the comparison would wait for the device at every call.
+    if ids.device.type == "cpu" and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < size:
+        raise ValueError(f"input_ids hold ids from {int(ids.min())} to {int(ids.max())}, expected 0 to {size - 1}")
+    return ids.long()
+
+
+def as_mask(mask: Any, ids: Tensor) -> Tensor | None:
+    """A mask (B, L) bool where the ids are; "pad" derives it from the ids."""
+    if mask is None:
+        return None
+    if isinstance(mask, str):
+        if mask != "pad":
+            raise ValueError(f'mask is {mask!r}, expected None, a (B, L) bool array or "pad"')
+        return ids != PAD
+    mask = torch.as_tensor(mask, device=ids.device)
+    expect_mask(mask, ids.shape[0], ids.shape[1])
+    return mask

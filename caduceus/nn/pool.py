@@ -1,0 +1,24 @@
+"""Pooling over the valid positions of a strand, in its own order; a row without valid positions pools to 0."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def pool(x: Tensor, how: str, mask: Tensor | None) -> Tensor:
+    """(B, L, C) to (B, C) by mean, max, first or last."""
+    if mask is None:
+        mask = x.new_ones(x.shape[:2], dtype=torch.bool)
+    valid = mask.unsqueeze(2)
+    if how == "mean":
+        return x.masked_fill(~valid, 0.0).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+    if how == "max":
+        pooled = x.masked_fill(~valid, -torch.inf).max(1).values
+    else:
+        positions = torch.arange(x.shape[1], device=x.device)
+        outside = x.shape[1] if how == "first" else -1
+        where = positions.where(mask, outside)
+        index = (where.amin(1) if how == "first" else where.amax(1)).clamp(0, x.shape[1] - 1)
+        pooled = x.gather(1, index[:, None, None].expand(-1, 1, x.shape[2])).squeeze(1)
+    return pooled.where(mask.any(1, keepdim=True), torch.zeros_like(pooled))

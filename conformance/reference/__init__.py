@@ -1,0 +1,1 @@
+"""The NumPy reference against the authors' numbers and against laws that hold whatever the numbers."""

@@ -1,0 +1,1 @@
+"""The reference's losses against SciPy-free closed forms and finite facts."""
