@@ -1,4 +1,4 @@
-"""Token ids of DNA: the sixteen ids that published Caduceus models were trained with, their complements, text to ids and back.
+"""Token ids of DNA: the sixteen ids of the published Caduceus models, their complements, text to ids and back.
 
 Seven special tokens, the four bases, N, and four unused ids that pad the vocabulary to a multiple of eight.
 A, C, G, T are 7, 8, 9, 10; complementing exchanges 7 with 10 and 8 with 9 and leaves every other id alone.
@@ -45,12 +45,12 @@ class Alphabet:
                 raise ValueError(f"complement map sends id {i} to {j}, expected an id from 0 to {n - 1}")
             if self.complement[j] != i:
                 raise ValueError(
-                    f"complement map is not an involution: {i} -> {j} -> {self.complement[j]}, expected {i} -> {j} -> {i}"
+                    f"complement map is not an involution: {i} -> {j} -> {self.complement[j]}, expected back to {i}"
                 )
 
     @classmethod
     def from_map(cls, complement_map: Mapping[Any, int], size: int | None = None) -> Alphabet:
-        """Read a complement map by its integer keys, whatever their order or type; ids without an entry map to themselves.
+        """Read a complement map by its integer keys, whatever their order; ids without an entry map to themselves.
 
         Args:
             complement_map: id -> complement id; keys may be text, as JSON makes them.
@@ -82,7 +82,7 @@ DNA = dna()
 
 
 def tokenize(text: str, *, upper: bool = True) -> list[int]:
-    """Ids of ``text``, one a character; names of special tokens such as ``[MASK]`` are one id; unknown characters are [UNK].
+    """Ids of ``text``, one a character, or one for the name of a special token; other characters are [UNK].
 
     Args:
         upper: read lower-case (soft-masked) bases as bases; without it they are [UNK].
@@ -99,7 +99,7 @@ def encode(
     """Token ids of DNA strings and the mask of the positions that hold sequence.
 
     Args:
-        sequences: strings of A, C, G, T, N in either case; any other character becomes [UNK]. One string is a batch of one.
+        sequences: strings of A, C, G, T, N in either case; other characters become [UNK]. One string is a batch of one.
         pad_to: length to pad to with [PAD]; the longest sequence if not given.
         side: where the padding goes.
 
@@ -122,7 +122,9 @@ def encode(
     length = longest if pad_to is None else pad_to
     if longest > length:
         which = next(i for i, row in enumerate(rows) if len(row) > length)
-        raise ValueError(f"sequence {which} has {len(rows[which])} tokens, expected at most pad_to={length}; cut it first")
+        raise ValueError(
+            f"sequence {which} has {len(rows[which])} tokens, expected at most pad_to={length}; cut it first"
+        )
     ids = np.full((len(rows), length), PAD, dtype=np.int64)
     mask = np.zeros((len(rows), length), dtype=bool)
     for i, row in enumerate(rows):

@@ -10,16 +10,15 @@ import numpy as np
 from caduceus.backends.registry import get_backend
 from caduceus.interfaces import Backend
 from caduceus.parts import Model, Symmetrize
-from caduceus.spec import Spec
 
 if TYPE_CHECKING:
     import torch
 
-    from caduceus.nn.weighted import Weighted
+    from caduceus.nn.token_model import TokenModel
 
 
 def build(
-    spec: Spec,
+    spec: Model | Symmetrize,
     *,
     backend: str | Backend = "auto",
     dtype: torch.dtype | str | None = None,
@@ -31,7 +30,7 @@ def build(
 
     Args:
         spec: a `parts.Model` or `parts.Symmetrize`.
-        backend: "auto", the name of a backend, ``package.module:Class``, or a backend. "reference" gives the NumPy model.
+        backend: "auto", a name, ``package.module:Class``, or a backend; "reference" gives the NumPy model.
         dtype: torch dtype or its name; float32 if not given.
         device: torch device; the CPU if not given.
         seed: of the initial weights. The same seed gives the same weights on every backend.
@@ -87,7 +86,7 @@ def _dtype(dtype: Any) -> torch.dtype:
     return found
 
 
-def _module(spec: Spec, kernels: Backend) -> Weighted:
+def _module(spec: Model | Symmetrize, kernels: Backend) -> TokenModel:
     from caduceus.nn.model import Model as ModelModule
     from caduceus.nn.symmetrize import Symmetrize as SymmetrizeModule
 
@@ -96,19 +95,15 @@ def _module(spec: Spec, kernels: Backend) -> Weighted:
     return ModelModule(spec, kernels)
 
 
-def _reference(spec: Spec, seed: int, weights: Mapping[str, Any] | None, dtype: Any, device: Any) -> Any:
+def _reference(spec: Model | Symmetrize, seed: int, weights: Mapping[str, Any] | None, dtype: Any, device: Any) -> Any:
     from caduceus import reference
 
     if device is not None or dtype not in (None, "float64"):
         raise ValueError(f"the reference computes in float64 on the CPU, got dtype={dtype}, device={device}")
     if weights is None:
         weights = spec.initial_weights(seed)
-        foreign = [path for path, part in _inner(spec).named_parts() if hasattr(part, "module")]
-        if foreign:
+        inner = spec.model if isinstance(spec, Symmetrize) else spec
+        if any(part.is_foreign for _, part in inner.named_parts()):
             # A third party's initial values are known only to its torch module.
             weights = build(spec, backend="torch", seed=seed).weights()
     return reference.build(spec, {name: np.asarray(value) for name, value in weights.items()})
-
-
-def _inner(spec: Spec) -> Model:
-    return spec.inner if isinstance(spec, Symmetrize) else spec

@@ -91,7 +91,7 @@ class Backend(Protocol):
 
 
 class Mixer(Protocol):
-    """Mix: one strand (B, L, C), in its own 5'->3' order, to the same. It commutes with the swap of strands for free."""
+    """Mix: one strand (B, L, C), in its own 5'->3' order, to the same: it commutes with the swap for free."""
 
     def __call__(self, x: Array, mask: Array | None = None) -> Array: ...
 
@@ -110,7 +110,7 @@ class Embedding(Protocol):
 
 
 class Head(Protocol):
-    """Project, for one strand: features (B, L, C) to the space ``space_out`` of its spec, f in y = f(s0) + act(f(s1))."""
+    """Project, for one strand: features (B, L, C) to ``space_out`` of its spec, f in y = f(s0) + act(f(s1))."""
 
     def __call__(self, features: Array, mask: Array | None = None) -> Array: ...
 

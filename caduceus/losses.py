@@ -1,4 +1,4 @@
-"""Losses (official.md sections 2.9, 2.10): computed in float32 or wider; nothing that is passed in is written to."""
+"""Losses of the published models' classes: computed in float32 or wider; nothing that is passed in is written to."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def classification(logits: Tensor, labels: Tensor, problem_type: str) -> Tensor:
         _expect(targets, tuple(logits.shape), problem_type)
         return F.mse_loss(wide, targets.to(wide.dtype))
     raise ValueError(
-        f"problem_type is {problem_type!r}, expected single_label_classification, multi_label_classification or regression"
+        f"problem_type is {problem_type!r}, expected single_label_classification, "
+        "multi_label_classification or regression"
     )
 
 

@@ -84,6 +84,11 @@ class Spec(BaseModel):
     def space_out(self) -> Space:
         return Strands(self.channels)
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it brings its own torch module, whose weights are known only to that module."""
+        return hasattr(self, "module")
+
     def bind(self, embedding: Any) -> Any:
         """The same part with what it takes from the model's embedding filled in."""
         return self if self.d_model is not None else self.model_copy(update={"d_model": embedding.channels})
@@ -128,7 +133,7 @@ def find_kind(kind: Any) -> type[Spec]:
 
 
 def slot(*roles: Role) -> Any:
-    """A field that takes any spec with one of ``roles``: as a spec, or as a dict (from YAML) whose ``kind`` names it."""
+    """A field that takes any spec with one of ``roles``: a spec, or a dict (from YAML) whose ``kind`` names it."""
 
     def parse(value: Any) -> Any:
         if isinstance(value, dict):

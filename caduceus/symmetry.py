@@ -64,7 +64,9 @@ class Rep:
             if self.sign[i] not in (1, -1):
                 raise ValueError(f"sign of channel {i} is {self.sign[i]}, expected 1 or -1")
             if self.perm[j] != i:
-                raise ValueError(f"perm is not an involution: channel {i} -> {j} -> {self.perm[j]}, expected back to {i}")
+                raise ValueError(
+                    f"perm is not an involution: channel {i} -> {j} -> {self.perm[j]}, expected back to {i}"
+                )
             if self.sign[i] * self.sign[j] != 1:
                 raise ValueError(
                     f"rc(rc(x)) is -x at channel {i}, expected x; give both channels of a pair the same sign"
@@ -211,7 +213,7 @@ class Strands(Space):
 
 @dataclass(frozen=True)
 class Track(Space):
-    """A value per position (B, L, C): positions flip and the channels move by ``rep``; ``Track(3)`` is ``Track(trivial(3))``."""
+    """A value per position (B, L, C): positions flip, channels move by ``rep``; ``Track(3)`` has a trivial one."""
 
     rep: Rep
 

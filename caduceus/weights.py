@@ -7,7 +7,7 @@ Initial values follow the authors' code, so that training from scratch starts wh
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,8 +80,8 @@ class Weight:
         shape: its shape.
         init: how it starts; of a tied weight, that of the weight it is tied to.
         tied_to: name of the weight whose values it shares; a tied weight has no values of its own.
-        decay: whether an optimiser should decay it (official.md rules: not biases, ``A_log``, ``D``, embeddings).
-        closes_residual: it is the last product of a residual branch, so a model scales its initial values by 1/sqrt(depth).
+        decay: whether an optimiser should decay it (the authors' rules: not biases, ``A_log``, ``D``, embeddings).
+        closes_residual: it ends a residual branch, so that a model scales its initial values by 1/sqrt(depth).
         wide: kept in float32 or wider whatever the dtype of the model (``A_log``, ``D``).
     """
 
@@ -123,13 +123,15 @@ def owned(weights: Mapping[str, Weight]) -> Weights:
     return {name: w for name, w in weights.items() if w.tied_to is None}
 
 
-def check_values(weights: Mapping[str, Weight], values: Mapping[str, np.ndarray], foreign: Iterable[str] = ()) -> None:
-    """Raise ValueError unless ``values`` are exactly the weights owned, in their shapes; ``foreign`` prefixes are not checked."""
-    foreign = tuple(foreign)
+def check_values(weights: Mapping[str, Weight], values: Mapping[str, np.ndarray], foreign: Sequence[str] = ()) -> None:
+    """Raise ValueError unless ``values`` are exactly the weights owned, in their shapes.
+
+    Names that start with one of ``foreign`` belong to third parties' parts, which declare nothing here.
+    """
     wanted = owned(weights)
-    unknown = sorted(n for n in values if n not in wanted and not (foreign and n.startswith(foreign)))
-    missing = sorted(n for n in wanted if n not in values)
-    if unknown or missing:
+    missing = sorted(wanted.keys() - values.keys())
+    unknown = sorted(n for n in values.keys() - wanted.keys() if not n.startswith(tuple(foreign)))
+    if missing or unknown:
         raise ValueError(f"weights do not fit the spec: missing {missing}, unknown {unknown}")
     for name, weight in wanted.items():
         if tuple(values[name].shape) != weight.shape:

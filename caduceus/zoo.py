@@ -1,4 +1,4 @@
-"""The paper's models by name: sizes of the pre-training runs (official.md section 9; README and scripts of the authors).
+"""The paper's models by name: sizes of the pre-training runs (Schiff et al. 2024, Table 3; README and scripts).
 
 Two shapes of network, `ps` and `ph`, and five sizes; all read 16 ids, tie the language model head to the embedding, and
 were pretrained with N fed as [PAD].

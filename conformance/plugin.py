@@ -6,7 +6,7 @@ Not a pytest entry point: that would act in every project of an environment that
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def report_error(pytestconfig: pytest.Config) -> Callable[[str, float], None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Move what a test reported into its report, which reaches the summary also from another process."""
     errors = item.config.stash[_ERRORS]
     errors.clear()

@@ -28,6 +28,6 @@ def lift(
     mask: Array | None,
     rc: Array | None = None,
 ) -> Array:
-    """The hidden state, 0 where masked: (B, L, C) of ids (B, L); (B, L, 2C) if given those of the reverse complement."""
+    """The hidden state, 0 where masked: (B, L, C) of ids (B, L), or (B, L, 2C) if given the ids of rc x as well."""
     a = keep(E(weights, ids), mask)
     return a if rc is None else join(a, R(keep(E(weights, rc), flip_mask(mask))))

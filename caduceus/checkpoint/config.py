@@ -1,7 +1,7 @@
-"""What config.json of the official classes means, as a spec (official.md 1 and 2.10).
+"""What config.json of the official classes means, as a spec (docs/published_models.md 1 and 2.10).
 
-Fields that change nothing about the function (`torch_dtype`, `auto_map`, whatever else a Hugging Face config carries) are
-ignored; a value of a known field that is not understood is an error.
+Fields that change nothing about the function (`torch_dtype`, `auto_map`, whatever else a Hugging Face config carries)
+are ignored; a value of a known field that is not understood is an error.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Config(BaseModel):
     complement_map: dict[int, int] | None = None
     tie_word_embeddings: bool = True
     num_labels: int | None = Field(default=None, gt=0)
-    id2label: dict[str, Any] | None = None
+    id2label: dict[Any, Any] | None = None
     problem_type: ProblemType | None = None
     pooling_strategy: Pooling = "mean"
     conjoin_train: bool = False

@@ -1,4 +1,4 @@
-"""The half swap of published ps models, moved into the weights (official.md 2.7).
+"""The half swap of published ps models, moved into the weights (docs/published_models.md 2.7).
 
 With `fused_add_norm` the authors' block B exchanges the channel halves of its input first: the model computes
 B_{n-1} S ... B_0 S instead of B_{n-1} ... B_0. Write R for the flip of length and channels of a half, Q for R on both
@@ -22,7 +22,6 @@ import re
 from typing import Any
 
 from caduceus.alphabet import Alphabet
-from caduceus.checkpoint.refusals import the_embedding
 from caduceus.parts import Mamba, MaskedLM, Model
 from caduceus.symmetry import flip
 
@@ -85,7 +84,7 @@ def unswap(spec: Model, values: Values) -> tuple[Model, Values]:
         if isinstance(head, MaskedLM):
             values["head.weight"] = values["embedding.weight"]
             head = head.model_copy(update={"tie": "none"})
-        values["embedding.weight"] = exchanged_table(values["embedding.weight"], the_embedding(spec).alphabet)
+        values["embedding.weight"] = exchanged_table(values["embedding.weight"], spec.embedding.alphabet)
     return _with(spec, mixers, head), values
 
 
@@ -96,7 +95,7 @@ def swap(spec: Model, values: Values) -> tuple[Model, Values]:
     mixers = [_reversed(mixer) if i in layers else mixer for i, mixer in enumerate(spec.mixers)]
     head = spec.head
     if len(mixers) % 2:
-        values["embedding.weight"] = exchanged_table(values["embedding.weight"], the_embedding(spec).alphabet)
+        values["embedding.weight"] = exchanged_table(values["embedding.weight"], spec.embedding.alphabet)
         if isinstance(head, MaskedLM):
             head = head.model_copy(update={"tie": "embedding"})
     return _with(spec, mixers, head), values

@@ -1,4 +1,4 @@
-"""Which official key holds which weight, in the order of the official state dict (official.md 5)."""
+"""Which official key holds which weight, in the order of the official state dict (docs/published_models.md 5)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from caduceus.alphabet import Alphabet
-from caduceus.checkpoint.refusals import the_embedding
 from caduceus.parts import BiMamba, MaskedLM, Model
 
 PREFIX = "caduceus."
@@ -63,7 +62,7 @@ def entries(spec: Model, fused: bool, prefix: str | None = None) -> list[Entry]:
     found = []
     for key, name in _pairs(spec, fused, prefix):
         if name is None:
-            found.append(Entry(key, None, (the_embedding(spec).alphabet.size,)))
+            found.append(Entry(key, None, (spec.embedding.alphabet.size,)))
         elif name in weights:
             owner, shape = weights[name].tied_to or name, weights[name].shape
             found.append(Entry(key, owner, (shape[0], 1, shape[1]) if name.endswith("conv1d.weight") else shape))
@@ -156,7 +155,6 @@ def _check_map(key: str, value: np.ndarray, alphabet: Alphabet) -> None:
     except ValueError as error:
         raise ValueError(f"tensor {key}: {error}") from error
     if found != alphabet:
-        pairs = [
-            f"{i} -> {a}, not {b}" for i, (a, b) in enumerate(zip(found.complement, alphabet.complement, strict=True)) if a != b
-        ]
-        raise ValueError(f"tensor {key} contradicts complement_map in config.json: {'; '.join(pairs)}")
+        both = enumerate(zip(found.complement, alphabet.complement, strict=True))
+        differing = "; ".join(f"{i} -> {here}, not {there}" for i, (here, there) in both if here != there)
+        raise ValueError(f"tensor {key} contradicts complement_map in config.json: {differing}")

@@ -36,7 +36,7 @@ def load_pretrained(
     A folder is in one of two layouts: ``spec.yaml`` + ``model.safetensors``, or the published one, ``config.json`` +
     ``model.safetensors`` (or ``pytorch_model.bin``, read without running code). A published ps model with
     `fused_add_norm` exchanges strands in every layer; that is moved into its weights here, and the model computes the
-    same as the authors' (official.md 2.7).
+    same as the authors' (docs/published_models.md 2.7).
 
     The tensors present decide the head: ``score.weight`` a classifier, ``lm_head.*`` a masked language model, none a
     backbone. A plain language model that ties its head stores no tensor for it: it is known by the prefix ``caduceus.``
@@ -45,7 +45,8 @@ def load_pretrained(
         folder: a folder, or "owner/name" of a Hugging Face repository (needs the extra ``hub``).
         task: what the model is for. It asserts what the file holds, with two exceptions: "backbone" (or "features")
             leaves a head out, and "masked_lm" gives a published backbone the head that is tied to its embedding.
-        pooling, conjoin: of a classifier, in place of what the file says. conjoin is for plain models: none, eval, always.
+        pooling, conjoin: of a classifier, in place of what the file says. conjoin (none, eval, always) is for plain
+            models.
         num_labels: of a fresh classifier; asserts the number of a classifier that is there.
         head: "new" puts a fresh classifier, drawn from seed 0, on whatever the file holds.
         backend, device: as `caduceus.build`.
@@ -55,8 +56,8 @@ def load_pretrained(
     Raises:
         FileNotFoundError: no folder, no config or no weights; the message says what was looked for.
         ValueError: file cut short, keys left over or missing (both lists), wrong shapes, unequal tied tensors, a
-            complement map that is no involution or contradicts the config, NaN, an unknown value in the config, or a head
-            that the file does not have.
+            complement map that is no involution or contradicts the config, NaN, an unknown value in the config, or a
+            head that the file does not have.
     """
     request = Request(task=task, pooling=pooling, conjoin=conjoin, num_labels=num_labels, head=head)
     path = files.find_folder(folder, revision)

@@ -11,7 +11,7 @@ from caduceus.checkpoint.config import Config
 from caduceus.checkpoint.config_json import config_of
 from caduceus.checkpoint.half_swap import Values, barred_layers, exchanged_table, swap, unswap
 from caduceus.checkpoint.keys import PREFIX, collect, entries, stored
-from caduceus.checkpoint.refusals import refuse, the_embedding, the_model
+from caduceus.checkpoint.refusals import refuse, the_model
 from caduceus.parts import Mamba, MaskedLM, Model
 from caduceus.parts.heads import Head
 from caduceus.spec import Spec
@@ -34,7 +34,7 @@ def from_official(
     head = held_head(config, tensors)
     spec = config.spec(head)
     prefix = PREFIX if any(key.startswith(PREFIX) for key in tensors) else ""
-    weights = collect(entries(spec, fused, prefix), tensors, the_embedding(spec).alphabet)
+    weights = collect(entries(spec, fused, prefix), tensors, spec.embedding.alphabet)
     if head is None and add_language_model:
         if not (config.rcps or config.tie_word_embeddings):
             raise ValueError(
@@ -117,7 +117,7 @@ def _obstacle(spec: Model, weights: Mapping[str, Any], fused: bool) -> tuple[str
     if (
         fused
         and n % 2
-        and _equal(exchanged_table(weights["embedding.weight"], the_embedding(spec).alphabet), weights["head.weight"])
+        and _equal(exchanged_table(weights["embedding.weight"], spec.embedding.alphabet), weights["head.weight"])
     ):
         return None
     return "head.tie", "none", "embedding: the official language model head of a ps model is always tied"

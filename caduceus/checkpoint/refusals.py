@@ -21,7 +21,7 @@ def the_model(spec: Spec) -> Model:
 
 
 def the_embedding(spec: Model) -> Embedding:
-    """The embedding, if it is a table."""
+    """The embedding, if it is this library's own table."""
     found = spec.embedding
     return found if type(found) is Embedding else refuse("embedding", found.kind_name, "embedding")
 

@@ -12,7 +12,6 @@ import torch
 
 from caduceus.checkpoint import files
 from caduceus.checkpoint.config_json import config_text
-from caduceus.checkpoint.refusals import the_embedding
 from caduceus.checkpoint.official import file_form, is_fused, recalled_form, summed_uses, to_official
 
 
@@ -24,7 +23,7 @@ def save_pretrained(
     Args:
         folder: made if it is not there.
         layout: "caduceus": ``spec.yaml`` and ``model.safetensors``, for every model.
-            "official": ``config.json`` and ``model.safetensors`` as the authors publish them, a tied tensor stored once.
+            "official": ``config.json`` and ``model.safetensors`` as the authors publish them, a tied tensor once.
             A ps model that reads both ways and has an even number of layers is written with `fused_add_norm`, as
             published, its weights re-arranged to match; any other in the form that can hold it (of odd depth, the one
             it was loaded from). The folder holds neither tokenizer files nor the authors' Python files, to which
@@ -52,7 +51,7 @@ def save_pretrained(
     even = len(getattr(spec, "mixers", ())) % 2 == 0
     fused = is_fused(spec, weights, preferred=None if even else recalled_form(model))
     spec, weights = file_form(spec, weights, fused)
-    tensors = to_official(spec, weights, fused, np.asarray(the_embedding(spec).alphabet.complement, dtype=np.int64))
+    tensors = to_official(spec, weights, fused, np.asarray(spec.embedding.alphabet.complement, dtype=np.int64))
     dtype = "float64" if any(value.dtype == np.float64 for value in weights.values()) else "float32"
     files.write_folder(Path(folder), tensors, files.CONFIG, config_text(spec, fused, dtype))
 
@@ -61,8 +60,8 @@ def official_state(model: Any, what: Literal["weights", "grads"] = "weights") ->
     """The weights of a model, or their gradients, under official names and in official shapes.
 
     A model that was loaded from an official folder is shown in the form of that folder, with or without the half swap;
-    any other as `save_pretrained` would write it. A tied tensor is there once, under its first name; its gradient is the
-    sum over its uses.
+    any other as `save_pretrained` would write it. A tied tensor is there once, under its first name; its gradient is
+    the sum over its uses.
 
     Args:
         what: "weights", complement maps included; or "grads", of the parameters alone, zero where none has arrived.
@@ -78,7 +77,7 @@ def official_state(model: Any, what: Literal["weights", "grads"] = "weights") ->
     fused = is_fused(model.spec, model.weights(), preferred=recalled_form(model))
     if what == "weights":
         spec, weights = file_form(model.spec, _copies(model), fused)
-        return to_official(spec, weights, fused, torch.tensor(the_embedding(spec).alphabet.complement))
+        return to_official(spec, weights, fused, torch.tensor(spec.embedding.alphabet.complement))
     spec, gradients = file_form(model.spec, _gradients(model), fused)
     return to_official(spec, summed_uses(spec, gradients), fused)
 

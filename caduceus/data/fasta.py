@@ -22,7 +22,7 @@ _PIECE = 1 << 20
 _LONGEST_HEADER = 1 << 16
 _CONTIGS_CHECKED = 1000
 # What Biopython and zlib raise on a file that is cut off or damaged.
-_DAMAGE = (ValueError, OSError, EOFError, RuntimeError, zlib.error, struct.error)
+DAMAGE = (ValueError, OSError, EOFError, RuntimeError, zlib.error, struct.error)
 
 
 class Files(NamedTuple):
@@ -73,7 +73,7 @@ class OpenFasta:
         first = self.offset(contig, start)
         try:
             letters = self.read(first, self.offset(contig, end - 1) + 1 - first).translate(None, b"\r\n")
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise ValueError(f"{self.files.fasta} cannot be read at {contig}:{start}-{end}: {error}") from error
         if len(letters) != end - start or b">" in letters:
             raise ValueError(f"{self.files.fasta} does not fit its index {self.files.fai} at {contig}:{start}-{end}")
@@ -95,13 +95,13 @@ class OpenFasta:
         step = max(1, -(-len(names) // _CONTIGS_CHECKED))
         for name in [*names[::step], *names[-1:]]:
             try:
-                if not self._fits(name):
+                if not self._fits(name, followed=name != names[-1]):
                     return f"contig {name!r} is not where the index says"
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 return f"contig {name!r} cannot be read: {error}"
         return "" if names else "it lists no contig"
 
-    def _fits(self, name: str) -> bool:
+    def _fits(self, name: str, followed: bool) -> bool:
         record = self.index[name]
         size = record.offset - record.prev_bend
         if not 0 < size <= _LONGEST_HEADER:
@@ -112,18 +112,19 @@ class OpenFasta:
             return False
         if record.rlen > record.lenc and not self._breaks_after(record.offset, record.lenc, record.lenb):
             return False
-        return record.rlen == 0 or self._ends_at(self.offset(name, record.rlen - 1))
+        return record.rlen == 0 or self._ends_at(self.offset(name, record.rlen - 1), followed)
 
     def _breaks_after(self, offset: int, letters: int, line: int) -> bool:
         """Whether ``letters`` letters and a line end, ``line`` bytes in all, lie at ``offset``, then another line."""
         found = self.read(offset, line + 1)
         return b"\n" not in found[:letters] and not found[letters:line].strip() and bool(found[line:].strip())
 
-    def _ends_at(self, offset: int) -> bool:
-        """Whether the letter at ``offset`` is the last of its contig."""
+    def _ends_at(self, offset: int, followed: bool) -> bool:
+        """Whether the letter at ``offset`` is the last of its contig, and another contig or nothing follows."""
         found = self.read(offset, 64)
         after = found[1:].lstrip(b"\r\n")
-        return bool(found[:1].strip(b"\r\n>")) and (len(found) == 1 or after != found[1:]) and after[:1] in (b"", b">")
+        separated = len(found) == 1 or after != found[1:]
+        return bool(found[:1].strip(b"\r\n>")) and separated and after[:1] == (b">" if followed else b"")
 
     def _seek(self, offset: int) -> None:
         if self.files.gzi is None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from pyfaidx import Faidx, FastaIndexingError
 
 from caduceus.data.cache import cache_entry, locked, published
-from caduceus.data.fasta import Files, OpenFasta
+from caduceus.data.fasta import DAMAGE, Files, OpenFasta
 
 _log = logging.getLogger(__name__)
 _BGZF_NAMES = (".gz", ".bgz")
@@ -81,10 +81,10 @@ def _build(files: Files) -> Files:
                 Faidx(str(made.fasta), indexname=str(made.fai), gzi_indexname=made.gzi and str(made.gzi)).close()
             with closing(OpenFasta(made)) as opened:
                 problem = opened.misfit()
-        except (FastaIndexingError, OSError, ValueError, RuntimeError, zlib.error) as error:
+        except (FastaIndexingError, *DAMAGE) as error:
             problem = str(error)
         if problem:
-            raise ValueError(f"{files.fasta} cannot be indexed: {problem}")
+            raise ValueError(f"{files.fasta} cannot be indexed, it is malformed or cut off: {problem}")
     return files
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from caduceus.interfaces import Backend
@@ -17,7 +19,7 @@ class BiMamba(nn.Module):
         self.tied = spec.tie == "projections"
         self.add = spec.fusion == "add"
         self.fwd = Mamba(spec.cell, backend)
-        self.rev = (Inner if self.tied else Mamba)(spec.cell, backend)
+        self.rev: Any = (Inner if self.tied else Mamba)(spec.cell, backend)
 
     def forward(self, h: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, L, C) to (B, L, C); exactly 0 where masked."""

@@ -30,12 +30,8 @@ class LinearHead(nn.Module):
 
 
 class MaskedLM(LinearHead):
-    """Logits of every token; tied, its weight is the embedding's own parameter."""
+    """Logits of every token; tied, the model gives it the embedding's own parameter."""
 
     def __init__(self, spec: MaskedLMSpec, backend: Backend) -> None:
         super().__init__(spec, backend)
         self.tied = spec.tie == "embedding"
-
-    def tie_to(self, weight: nn.Parameter) -> None:
-        """Use the embedding's table."""
-        self.weight = weight

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from caduceus.alphabet import PAD
-from caduceus.backends.shapes import expect_mask
+from caduceus.nn.token_model import TokenModel
+from caduceus.shapes import expect_mask
 
 
-def as_ids(input_ids: Any, module: nn.Module) -> Tensor:
+def as_ids(input_ids: Any, module: TokenModel) -> Tensor:
     """Token ids as an int64 tensor where the module is: (B, L), or (B, L, 2) for a pair of strands.
 
     Raises:

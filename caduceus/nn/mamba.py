@@ -1,4 +1,7 @@
-"""Torch module of `parts.Mamba`. Shapes: B batch, L length, C = d_model, E = d_inner, N = d_state, R = dt_rank, K = d_conv."""
+"""Torch module of `parts.Mamba`.
+
+Shapes: B batch, L length, C = d_model, E = d_inner, N = d_state, R = dt_rank, K = d_conv.
+"""
 
 from __future__ import annotations
 

@@ -1,22 +1,24 @@
 """Torch module of `parts.Model`: lift, mix, project.
 
-The strands are a list of tensors (B, L, C), each in its own 5'->3' order: one for a plain model, two for `ps`. Each goes
-through the same calls with the same shapes, so that exchanging them exchanges the results to the last bit.
+The strands are a list of tensors (B, L, C), each in its own 5'->3' order: one for a plain model, two for `ps`.
+Each goes through the same calls with the same shapes, so that exchanging them exchanges the results to the last bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from caduceus.interfaces import Backend
+from caduceus.nn.heads import MaskedLM
 from caduceus.nn.inputs import as_ids, as_mask
 from caduceus.nn.mamba import zero_masked
 from caduceus.nn.modules import module_for
 from caduceus.nn.norm import Norm
-from caduceus.nn.weighted import Weighted
+from caduceus.nn.token_model import TokenModel
 from caduceus.parts import Model as ModelSpec
 from caduceus.parts import SequenceClassifier
 from caduceus.symmetry import flip
@@ -24,7 +26,7 @@ from caduceus.symmetry import flip
 Strand = tuple[Tensor, Tensor | None]
 
 
-class Model(Weighted):
+class Model(TokenModel):
     """A model of tokens; its parameters carry the names of its spec's weights."""
 
     def __init__(self, spec: ModelSpec, backend: Backend) -> None:
@@ -37,8 +39,8 @@ class Model(Weighted):
         self.mixers = nn.ModuleList(module_for(mixer, backend) for mixer in mixers)
         self.norm_f = Norm(spec.bound_norm, backend)
         self.head = None if spec.head is None else module_for(spec.bound_head, backend)
-        if getattr(self.head, "tied", False):
-            self.head.tie_to(self.embedding.weight)
+        if isinstance(self.head, MaskedLM) and self.head.tied:
+            self.head.weight = self.get_parameter("embedding.weight")
 
     def forward(self, input_ids: Any, mask: Any = None) -> Tensor:
         """Outputs in `space_out`.
@@ -90,7 +92,7 @@ class Model(Weighted):
         masks = [valid for _, valid in strands]
         self._refuse_unused(masks[0])
         hidden = [zero_masked(self.embedding(ids), valid) for ids, valid in strands]
-        residual: list[Tensor | None] = [None] * len(strands)
+        residual: Sequence[Tensor | None] = [None] * len(strands)
         for norm, mixer, part in zip(self.norms, self.mixers, self.spec.mixers, strict=True):
             normed, residual = self._normed(norm, hidden, residual)
             if part.role == "strand_mixer":
@@ -102,12 +104,13 @@ class Model(Weighted):
         return [zero_masked(x, valid) for x, valid in zip(features, masks, strict=True)]
 
     def _normed(
-        self, norm: nn.Module, hidden: list[Tensor], residual: list[Tensor | None]
-    ) -> tuple[list[Tensor], list[Tensor | None]]:
-        normed, total = zip(*(norm(x, r) for x, r in zip(hidden, residual, strict=True)), strict=True)
+        self, norm: nn.Module, hidden: list[Tensor], residual: Sequence[Tensor | None]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        pairs = [norm(x, r) for x, r in zip(hidden, residual, strict=True)]
+        total = [r for _, r in pairs]
         if self.spec.residual_in_fp32:
             total = [r.to(torch.promote_types(r.dtype, torch.float32)) for r in total]
-        return list(normed), list(total)
+        return [x for x, _ in pairs], total
 
     def _refuse_unused(self, mask: Tensor | None) -> None:
         ignoring = [f"mixers.{i}" for i, part in enumerate(self.spec.mixers) if not part.uses_mask]

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from caduceus.nn.inputs import as_ids, as_mask
-from caduceus.nn.weighted import Weighted
+from caduceus.nn.token_model import TokenModel
 from caduceus.parts import Symmetrize as SymmetrizeSpec
 
 
-class Symmetrize(Weighted):
+class Symmetrize(TokenModel):
     """(f(x) + act(f(rc x))) / 2 for the model inside."""
 
     def __init__(self, spec: SymmetrizeSpec, model: nn.Module) -> None:

@@ -1,10 +1,10 @@
 """The parts of a model, as specs: one idea of the paper a file.
 
-    lift        Embedding
-    mix         Mamba, BiMamba, or a third party's `caduceus.spec.Spec`
-    mix across  CrossStrand
-    project     MaskedLM, SequenceClassifier, TrackHead, VectorHead
-    around      Norm, Model, Symmetrize
+lift        Embedding
+mix         Mamba, BiMamba, or a third party's `caduceus.spec.Spec`
+mix across  CrossStrand
+project     MaskedLM, SequenceClassifier, TrackHead, VectorHead
+around      Norm, Model, Symmetrize
 """
 
 from caduceus.parts.bimamba import BiMamba

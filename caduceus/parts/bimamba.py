@@ -45,7 +45,9 @@ class BiMamba(Spec, kind="bimamba"):
         if self.mamba.direction != "forward":
             raise ValueError("bimamba walks both ways: leave mamba.direction at its default, forward")
         if self.mamba.d_model is not None:
-            raise ValueError("mamba.d_model is set, expected none: give d_model to bimamba, which both directions share")
+            raise ValueError(
+                "mamba.d_model is set, expected none: give d_model to bimamba, which both directions share"
+            )
         return self
 
     @property

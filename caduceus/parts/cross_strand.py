@@ -3,8 +3,8 @@
     s0'_i = W s1_{L-1-i}        s1'_i = W s0_{L-1-i}
 
 Position i of one strand pairs with position L-1-i of the other. Of all RC-equivariant 1x1 maps, [[A, B], [B, A]] on the
-pair (Mallet and Vert 2021), a mixer that sees one strand is the A part; this is the B part. It commutes with the swap by
-symmetry of the formula, and it is the example of a `StrandMixer`.
+pair (Mallet and Vert 2021), a mixer that sees one strand is the A part; this is the B part. It commutes with the
+swap by symmetry of the formula, and it is the example of a `StrandMixer`.
 """
 
 from __future__ import annotations

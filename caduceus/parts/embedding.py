@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from caduceus.alphabet import VOCAB_SIZE, Alphabet, dna
 from caduceus.spec import Role, Spec
-from caduceus.symmetry import Space, Tokens
+from caduceus.symmetry import Tokens
 from caduceus.weights import Normal, Weight, Weights
 
 
@@ -51,7 +51,7 @@ class Embedding(Spec, kind="embedding"):
         return Alphabet.from_map(self.complement_map, self.vocab_size)
 
     @property
-    def space_in(self) -> Space:
+    def space_in(self) -> Tokens:
         return Tokens(self.alphabet)
 
     def weights(self) -> Weights:

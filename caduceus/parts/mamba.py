@@ -1,4 +1,4 @@
-"""Mamba: a selective state-space mixer that walks one way along a strand (Gu and Dao 2023; Schiff et al. 2024, section 3).
+"""Mamba: a selective state-space mixer that walks one way along a strand (Gu and Dao 2023; Schiff et al. 2024, 3).
 
     x, z   = in_proj(h)                                two streams of d_inner channels
     u_t    = silu(sum_k w_k x_{t-K+1+k} + b)           causal depthwise convolution, K = d_conv
@@ -25,7 +25,7 @@ Direction = Literal["forward", "reverse"]
 
 
 class Mamba(Spec, kind="mamba"):
-    """Mamba-1. Field names and defaults are the field's own; initial values as official.md section 3.
+    """Mamba-1. Field names and defaults are the field's own; initial values as in the authors' code.
 
     Attributes:
         d_state: N, states per channel.

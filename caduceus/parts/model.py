@@ -19,12 +19,13 @@ from math import sqrt
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
+from caduceus.parts.embedding import Embedding
 from caduceus.parts.heads import Head, SequenceClassifier
 from caduceus.parts.norm import Norm
 from caduceus.spec import AnySpec, Role, Spec, slot
-from caduceus.symmetry import Space, Strands, Track
+from caduceus.symmetry import Space, Strands, Tokens, Track
 from caduceus.weights import Weight, Weights, draw, prefixed
 
 
@@ -48,10 +49,10 @@ class Model(Spec, kind="model"):
     role: ClassVar[Role] = "model"
 
     equivariance: Literal["ps", "ph", "none"] = "ps"
-    embedding: Annotated[AnySpec, slot("embedding")]
+    embedding: Annotated[SerializeAsAny[Embedding], slot("embedding")]
     mixers: tuple[Annotated[AnySpec, slot("mixer", "strand_mixer")], ...]
     norm: Norm = Field(default_factory=Norm)
-    head: Annotated[AnySpec, slot("head")] | None = None
+    head: Annotated[SerializeAsAny[Head], slot("head")] | None = None
     residual_in_fp32: bool = False
     n_as: Literal["pad", "n"] = "n"
     rescale_prenorm_residual: bool = True
@@ -81,8 +82,8 @@ class Model(Spec, kind="model"):
         return Strands(self.channels) if self.equivariance == "ps" else Track(self.channels)
 
     @property
-    def space_in(self) -> Space:
-        return self.embedding.space_in
+    def space_in(self) -> Tokens:
+        return Tokens(self.embedding.alphabet)
 
     @property
     def space_out(self) -> Space:
@@ -116,7 +117,13 @@ class Model(Spec, kind="model"):
         """Every weight that is declared, under its full name; a head's tie to the embedding is by full name already."""
         found: Weights = {}
         for path, part in self.named_parts():
-            found |= {f"head.{n}": w for n, w in part.weights().items()} if path == "head" else prefixed(path, part.weights())
+            if part.is_foreign:
+                continue
+            found |= (
+                {f"head.{n}": w for n, w in part.weights().items()}
+                if path == "head"
+                else prefixed(path, part.weights())
+            )
         return found
 
     def initial_weights(self, seed: int) -> dict[str, np.ndarray]:

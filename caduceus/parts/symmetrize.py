@@ -7,13 +7,13 @@ It is equivariant whatever f is; on an f that is equivariant already it changes 
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from caduceus.parts.model import Model
-from caduceus.spec import AnySpec, Role, Spec, slot
-from caduceus.symmetry import Space
+from caduceus.spec import Role, Spec
+from caduceus.symmetry import Space, Tokens
 from caduceus.weights import Weights, prefixed
 
 
@@ -28,19 +28,14 @@ class Symmetrize(Spec, kind="symmetrize"):
 
     role: ClassVar[Role] = "model"
 
-    model: Annotated[AnySpec, slot("model")]
-
-    @property
-    def inner(self) -> Model:
-        """The model at the bottom, under however many averages."""
-        return self.model if isinstance(self.model, Model) else self.model.inner
+    model: Model
 
     @property
     def channels(self) -> int:
         return self.model.channels
 
     @property
-    def space_in(self) -> Space:
+    def space_in(self) -> Tokens:
         return self.model.space_in
 
     @property

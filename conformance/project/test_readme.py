@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from caduceus.conformance.project.sources import ROOT
 
 SET_UP = r"python3\.11 -m venv \.venv && \.venv/bin/pip install -c constraints/cpu\.txt -e "
 COMMANDS = {
-    "quickstart": SET_UP + r"\. && \.venv/bin/python -m caduceus\.recipes run quickstart",
+    "quickstart": SET_UP + r"'\.\[plots\]' && \.venv/bin/python -m caduceus\.recipes run quickstart",
     "tests": SET_UP + r"'\.\[test\]' && \.venv/bin/pytest conformance/",
 }
 
@@ -21,3 +22,13 @@ def test_one_line_does_it_all(name: str) -> None:
     block = re.findall(rf"^<!-- command: {name} -->\n```bash\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     assert len(block) == 1
     assert re.fullmatch(COMMANDS[name] + "\n", block[0])
+
+
+def test_the_example_runs() -> None:
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert len(blocks) == 1
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(compile(blocks[0], "README.md", "exec"), names)
+    assert names["model"].spec.mixers[1].width == 9

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caduceus.backends.shapes import check_conv, check_norm, check_scan
 from caduceus.backends.torch.scan import scan
+from caduceus.shapes import check_conv, check_norm, check_scan
 
 SOFTPLUS_THRESHOLD = 20.0
 

@@ -2,9 +2,9 @@
 
     s_t = exp(delta_t A) s_{t-1} + delta_t u_t B_t        y_t = C_t . s_t
 
-Shapes inside: time first, channels last, T steps a chunk: (T, B, N, E). The exponentials of a chunk are one operation, the
-recurrence one fused multiply-add per step, so that only a chunk's states exist at a time. The backward keeps the state at
-each chunk's start, computes the chunk's states again and walks the adjoint of the recurrence,
+Shapes inside: time first, channels last, T steps a chunk: (T, B, N, E). The exponentials of a chunk are one operation,
+the recurrence one fused multiply-add per step, so that only a chunk's states exist at a time. The backward keeps the
+state at each chunk's start, computes the chunk's states again and walks the adjoint of the recurrence,
 
     g_t = C_t dy_t + exp(delta_{t+1} A) g_{t+1},
 
@@ -19,13 +19,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 CHUNK_BYTES = 2 << 20
 """Size of one (T, B, N, E) buffer: it and its like should stay in a processor's cache."""
 
 
-def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Tensor, reverse: bool) -> tuple[Tensor, Tensor]:
+def scan(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Tensor, reverse: bool
+) -> tuple[Tensor, Tensor]:
     """y (B, L, E) and the last state (B, E, N), of u, delta (B, L, E), A (E, N), B, C (B, L, N), state (B, E, N).
 
     All of one floating dtype; first and second derivatives with respect to all of them.
@@ -101,21 +102,20 @@ class _Scan(torch.autograd.Function):
         carry = dlast.contiguous()
         chunks = list(_chunks(u.shape[1], ctx.steps, ctx.reverse))
         for where, start in zip(reversed(chunks), reversed(starts), strict=True):
-            inputs = [_walk(x, where, ctx.reverse) for x in (u, delta, B, C, dy)]
-            *grads, dA_chunk, carry = _chunk_grads(*inputs, At, start, carry)
+            walked = tuple(_walk(x, where, ctx.reverse) for x in (u, delta, B, C, dy))
+            *grads, dA_chunk, carry = _chunk_grads(walked, At, start, carry)
             for into, grad in zip((du, ddelta, dB, dC), grads, strict=True):
                 into[:, where] = _unwalk(grad, ctx.reverse)
             dAt += dA_chunk
         return du, ddelta, dAt, dB, dC, carry, None
 
 
-def _chunk_grads(
-    u: Tensor, delta: Tensor, B: Tensor, C: Tensor, dy: Tensor, At: Tensor, start: Tensor, carry: Tensor
-) -> tuple[Tensor, ...]:
+def _chunk_grads(walked: tuple[Tensor, ...], At: Tensor, start: Tensor, carry: Tensor) -> tuple[Tensor, ...]:
     """Gradients of one chunk, in walking order: (du, ddelta, dB, dC, dAt, adjoint of the state before the chunk).
 
-    ``carry`` is the adjoint of the state after the chunk's last step.
+    ``walked``: u, delta, B, C, dy; ``carry``: the adjoint of the state after the chunk's last step.
     """
+    u, delta, B, C, dy = walked
     drive = delta * u
     decay, states = _states(delta, drive, At, B, start)
     adjoint = torch.mul(C.unsqueeze(3), dy.unsqueeze(2))
@@ -139,7 +139,7 @@ def _chunk_grads(
 def _differentiable_grads(
     inputs: tuple[Tensor, ...], reverse: bool, dy: Tensor, dlast: Tensor
 ) -> tuple[Tensor | None, ...]:
-    """The same gradients as a differentiable function of inputs, dy and dlast: autograd through the plain recurrence."""
+    """The same gradients as a differentiable function of everything: autograd through the plain recurrence."""
     u, delta, At, B, C, state = inputs
     everywhere = slice(0, u.shape[1])
     d, v, Bw, Cw = (_walk(x, everywhere, reverse) for x in (delta, delta * u, B, C))

@@ -9,9 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from caduceus.symmetry import Space, Tokens
 
-class Weighted(nn.Module):
-    """A module whose parameters are named as the weights of its spec."""
+
+class TokenModel(nn.Module):
+    """A model of tokens whose parameters are named as the weights of its spec."""
+
+    space_in: Tokens
+    space_out: Space
 
     def own_tensors(self) -> dict[str, Tensor]:
         """Parameters and saved buffers by name, each tensor once, under its first name: tied uses do not show."""

@@ -1,0 +1,1 @@
+"""Checkpoints: golden values through `load_pretrained`, both layouts both ways, and every refusal."""

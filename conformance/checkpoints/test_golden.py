@@ -1,0 +1,110 @@
+"""The authors' models, loaded from folders such as they publish, give the numbers that their own code gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import caduceus
+from caduceus.conformance.checkpoints.folders import NAMES, Case, golden, identical, stored, write_golden
+
+Engine = tuple[str, str, str]
+_ABSOLUTE = {"f64": 1e-10, "f32": 2e-5}
+_OF_LARGEST = {"f64": 1e-10, "f32": 1e-4}
+_NOISE = {"f64": 1e-14, "f32": 1e-9}
+
+
+def _loaded(folder: Path, case: Case, backend: str, dtype: str) -> Any:
+    model = caduceus.load_pretrained(folder, backend=backend, dtype=dtype)
+    assert not model.training
+    return model.train() if case.record["mode"] == "train" else model
+
+
+def _official_features(model: Any, ids: np.ndarray) -> np.ndarray:
+    """The features as the official ``last_hidden``: (B, L, d), or both halves (B, L, 2d)."""
+    features = np.asarray(torch.as_tensor(model.features(ids)).detach())
+    if features.ndim == 3:
+        return features
+    return np.concatenate([features[:, 0], features[:, 1, ::-1, ::-1]], axis=-1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_and_features(
+    name: str, engine: Engine, tmp_path: Path, report_error: Callable[[str, float], None]
+) -> None:
+    backend, dtype, precision = engine
+    case = golden(name)
+    model = _loaded(write_golden(tmp_path, name), case, backend, dtype)
+    ids = case.arrays["input_ids"]
+    logits = np.asarray(torch.as_tensor(model(ids)).detach())
+    assert logits.dtype == dtype
+    features = _official_features(model, ids[..., 0] if ids.ndim == 3 else ids)
+    for what, found in (("logits", logits), ("last_hidden", features)):
+        error = float(np.abs(found - case.arrays[f"{precision}/{what}"]).max())
+        report_error(f"golden {what}, {backend} {dtype}", error)
+        assert error <= _ABSOLUTE[precision], what
+
+
+def _loss(case: Case, logits: torch.Tensor) -> torch.Tensor:
+    labels = torch.from_numpy(case.arrays["labels"])
+    if case.record["class"] == "CaduceusForSequenceClassification":
+        return caduceus.losses.classification(logits, labels, case.config["problem_type"])
+    weights = case.arrays.get("loss_weights")
+    return caduceus.losses.masked_lm(logits, labels, None if weights is None else torch.from_numpy(weights))[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_loss_and_gradients(
+    name: str, engine: Engine, tmp_path: Path, report_error: Callable[[str, float], None]
+) -> None:
+    backend, dtype, precision = engine
+    case = golden(name)
+    model = _loaded(write_golden(tmp_path, name), case, backend, dtype)
+    if not isinstance(model, torch.nn.Module):
+        with pytest.raises(ValueError, match="has no gradients"):
+            caduceus.official_state(model, "grads")
+        return
+    loss = _loss(case, model(case.arrays["input_ids"]))
+    assert abs(loss.item() - case.record["loss"][precision]) <= _ABSOLUTE[precision]
+    loss.backward()
+    gradients = caduceus.official_state(model, "grads")
+    assert list(gradients) == case.record["parameters"]
+    for key, found in gradients.items():
+        expected = case.arrays[f"{precision}/grad/{key}"]
+        largest = np.abs(expected).max()
+        error = np.abs(found.numpy() - expected).max()
+        report_error(f"golden gradients of the largest entry, {backend} {dtype}", float(error / max(largest, 1e-6)))
+        assert error <= _OF_LARGEST[precision] * largest + _NOISE[precision], key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_state_is_that_of_the_file(name: str, tmp_path: Path) -> None:
+    case = golden(name)
+    model = caduceus.load_pretrained(write_golden(tmp_path, name))
+    state = caduceus.official_state(model)
+    assert list(state) == list(case.tensors)
+    assert identical(state, case.tensors)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_way_back(name: str, tmp_path: Path) -> None:
+    case = golden(name)
+    model = caduceus.load_pretrained(write_golden(tmp_path / "published", name))
+    caduceus.save_pretrained(model, tmp_path / "back", layout="official")
+    again = caduceus.load_pretrained(tmp_path / "back")
+    assert again.spec == model.spec
+    assert identical(again.weights(), model.weights())
+    config, tensors = stored(tmp_path / "back")
+    even_both_ways = config["rcps"] and config["bidirectional"] and config["n_layer"] % 2 == 0
+    if even_both_ways:
+        assert config["fused_add_norm"] is True
+    if not even_both_ways or case.config["fused_add_norm"]:
+        assert identical(tensors, case.tensors)
+        assert config["rcps"] is False or config["fused_add_norm"] == case.config["fused_add_norm"]
+    ids = case.arrays["input_ids"]
+    assert torch.equal(again(ids[..., 0] if ids.ndim == 3 else ids), model(ids[..., 0] if ids.ndim == 3 else ids))
