@@ -17,6 +17,9 @@ from caduceus.data import Genome, ecoli_path, is_base, letter_ids
 
 CONTIGS = {"chr1": random_sequence(140_000, 1), "chr2": random_sequence(61, 2), "chrM": random_sequence(600, 3)}
 
+with gzip.open(ecoli_path(), "rt") as bundled:
+    ECOLI = "".join(line.strip() for line in bundled if not line.startswith(">"))
+
 
 def whole(genome: Genome) -> dict[str, str]:
     return {name: genome.fetch(name, 0, length) for name, length in genome.contigs.items()}
@@ -44,10 +47,6 @@ def test_windows_of_the_bundled_genome(data: st.DataObject) -> None:
     window = genome.fetch(contig, start, end)
     assert window == ECOLI[start:end]
     assert genome.fetch_ids(contig, start, end).tolist() == tokenize(window)
-
-
-with gzip.open(ecoli_path(), "rt") as bundled:
-    ECOLI = "".join(line.strip() for line in bundled if not line.startswith(">"))
 
 
 @pytest.mark.parametrize("edge", [65_536, 131_072])

@@ -83,9 +83,11 @@ def test_frequencies(protocol: str) -> None:
     assert within(seen[MASK], n, 0.8 if protocol == "sound" else 0.8 + 0.1 / 12)
     choices = 4 if protocol == "sound" else 12
     assert within(seen[7], n, 0.1 + 0.1 / choices)
-    others = [i for i in range(12) if i not in (MASK, 7)]
-    for i in others:
-        assert within(seen[i], n, 0.1 / choices if protocol == "official" or i in (8, 9, 10) else 0.0)
+    for i in set(range(12)) - {MASK, 7}:
+        if protocol == "official" or i in (8, 9, 10):
+            assert within(seen[i], n, 0.1 / choices)
+        else:
+            assert seen[i] == 0
 
 
 def test_official_frequencies_agree_with_those_measured(golden: Callable[[str], Any]) -> None:
@@ -107,10 +109,8 @@ def test_masks_of_neighbouring_numbers_and_seeds_are_independent() -> None:
 def test_bits_do_not_depend_on_machine_or_version() -> None:
     """A run must continue anywhere: these values may never change."""
     seen, labels = mask_ids(np.tile([7, 8, 9, 10], 4), seed=2222, number=12345, rate=0.5)
-    assert (seen.tolist(), labels.tolist()) == FROZEN
-
-
-FROZEN: tuple[list[int], list[int]] = ([], [])
+    assert seen.tolist() == [3, 8, 3, 10, 7, 8, 9, 10, 3, 8, 9, 10, 7, 3, 9, 3]
+    assert labels.tolist() == [7, 8, 9, 4, 4, 4, 4, 4, 7, 8, 4, 4, 4, 8, 4, 10]
 
 
 @pytest.mark.parametrize(

@@ -52,10 +52,7 @@ def test_a_large_shuffle_mixes() -> None:
 
 def test_the_order_does_not_depend_on_machine_or_version() -> None:
     """A run must continue anywhere: these values may never change."""
-    assert shuffled(np.arange(10), 10, seed=2222, epoch=3).tolist() == FROZEN
-
-
-FROZEN: list[int] = []
+    assert shuffled(np.arange(10), 10, seed=2222, epoch=0).tolist() == [8, 5, 0, 1, 6, 2, 7, 4, 9, 3]
 
 
 @pytest.mark.parametrize(("positions", "n"), [([5], 5), ([-1], 5), ([0], 0)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -38,8 +38,9 @@ def genome(tmp_path_factory: pytest.TempPathFactory) -> Genome:
 
 
 def windows(genome: Genome, split: str = "train", protocol: str = "sound") -> Windows:
-    cut = sound_windows if protocol == "sound" else lambda *args: official_windows(*args, extent=320)
-    return cut(ROWS, genome, split, LENGTH)
+    if protocol == "sound":
+        return sound_windows(ROWS, genome, split, LENGTH)
+    return official_windows(ROWS, genome, split, LENGTH, extent=320)
 
 
 def ids_of(text: str) -> list[int]:
@@ -149,8 +150,9 @@ def test_repeats_are_weighted_where_the_letters_are_lower_case(genome: Genome) -
 def test_a_window_without_bases_gives_no_targets(tmp_path: Path) -> None:
     genome = Genome(write_fasta(tmp_path, fasta_text({"a": "N" * 64 + "A" * 64})))
     cut = official_windows(Intervals.from_rows([("a", 0, 64, "test")]), genome, "test", 32, extent=64)
-    for n_as in ("n", "pad"):
-        data = MaskedLMData(genome, cut, n_as=n_as)  # type: ignore[arg-type]
+    choices: tuple[Literal["n", "pad"], ...] = ("n", "pad")
+    for n_as in choices:
+        data = MaskedLMData(genome, cut, n_as=n_as)
         assert all(np.all(np.isin(item["labels"], [PAD, N])) for item in data)
 
 
@@ -171,8 +173,8 @@ def test_loaders_give_the_same_tokens_whatever_their_workers_and_ranks(genome: G
 
     def batches(workers: int, **share: int) -> list[dict[str, torch.Tensor]]:
         sampler = Batches(batch=8, first=3, last=9, **share)
-        loader = torch.utils.data.DataLoader(data, batch_sampler=sampler, num_workers=workers)
-        return list(loader)
+        dataset = cast("torch.utils.data.Dataset[dict[str, np.ndarray]]", data)
+        return list(torch.utils.data.DataLoader(dataset, batch_sampler=sampler, num_workers=workers))
 
     one = batches(0)
     assert one[0]["input_ids"].shape == (8, LENGTH)
