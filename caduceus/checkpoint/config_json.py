@@ -1,4 +1,4 @@
-"""config.json as published: the fields of a spec, in the order and the format of the authors' files (docs/published_models.md 5)."""
+"""config.json as published: the fields of a spec, in the authors' order and format (docs/published_models.md 5)."""
 
 from __future__ import annotations
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from caduceus.extras import require
 
 SPEC, CONFIG, WEIGHTS, PICKLED = "spec.yaml", "config.json", "model.safetensors", "pytorch_model.bin"
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 def find_folder(folder: str | os.PathLike[str], revision: str | None = None) -> Path:
@@ -85,8 +84,8 @@ def write_folder(folder: Path, tensors: Mapping[str, np.ndarray], name: str, tex
         raise FileExistsError(f"{folder} holds {other}, a model in another layout; give a folder without it")
     folder.mkdir(parents=True, exist_ok=True)
     whole = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
-    _replace(folder / WEIGHTS, lambda path: save_file(whole, path, metadata={"format": "pt"}))
-    _replace(folder / name, lambda path: path.write_text(text, encoding="utf-8"))
+    _replace(folder / WEIGHTS, save(whole, metadata={"format": "pt"}))
+    _replace(folder / name, text.encode())
 
 
 def _open(path: Path) -> dict[str, torch.Tensor]:
@@ -100,7 +99,7 @@ def _open(path: Path) -> dict[str, torch.Tensor]:
 def _unpickle(path: Path) -> dict[str, torch.Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged pickle fails in whatever its bytes happen to ask for
         raise _unreadable(path, "a state dict of tensors alone", error) from error
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise ValueError(f"{path} is {type(found).__name__}, expected a state dict: names to tensors")
@@ -119,11 +118,11 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().numpy()
 
 
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """Write to a name beside ``path``, then rename: a reader sees the old file or the new one, never a part."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        write(partial)
+        partial.write_bytes(content)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -7,9 +7,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from caduceus.parts import MaskedLM, Model, SequenceClassifier
+from caduceus.parts import MaskedLM, Model, SequenceClassifier, Symmetrize
 from caduceus.parts.heads import Pooling
-from caduceus.spec import Spec
 from caduceus.weights import draw
 
 Task = Literal["masked_lm", "classification", "sequence_classification", "backbone", "features"]
@@ -52,8 +51,8 @@ class Request:
 
 
 def with_head(
-    spec: Spec, weights: dict[str, np.ndarray], request: Request, classifier: SequenceClassifier
-) -> tuple[Spec, dict[str, np.ndarray]]:
+    spec: Model | Symmetrize, weights: dict[str, np.ndarray], request: Request, classifier: SequenceClassifier
+) -> tuple[Model | Symmetrize, dict[str, np.ndarray]]:
     """The model with the head that was asked for.
 
     Args:
@@ -101,11 +100,9 @@ def _said(task: str) -> str:
 
 def _fresh(
     spec: Model, weights: dict[str, np.ndarray], request: Request, classifier: SequenceClassifier
-) -> tuple[Spec, dict[str, np.ndarray]]:
-    start = (
-        classifier if request.num_labels is None else classifier.model_copy(update={"num_labels": request.num_labels})
-    )
-    spec = _replaced(spec, _classifier(spec, start, request))
+) -> tuple[Model, dict[str, np.ndarray]]:
+    rows = classifier.num_labels if request.num_labels is None else request.num_labels
+    spec = _replaced(spec, _classifier(spec, classifier.model_copy(update={"num_labels": rows}), request))
     head = {name: weight for name, weight in spec.weights().items() if name.startswith("head.")}
     return spec, {**_backbone(weights), **draw(head, seed=0)}
 
@@ -129,7 +126,7 @@ def _refuse_options(request: Request, why: str) -> None:
 
 
 def _replaced(spec: Model, head: SequenceClassifier | None) -> Model:
-    return Model.model_validate({**dict(spec), "head": head})
+    return type(spec).model_validate({**dict(spec), "head": head})
 
 
 def _backbone(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

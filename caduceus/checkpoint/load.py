@@ -13,9 +13,9 @@ from caduceus.checkpoint.config import Config
 from caduceus.checkpoint.heads import Conjoin, Request, Task, with_head
 from caduceus.checkpoint.official import from_official, remember_form
 from caduceus.construct import build
-from caduceus.parts import SequenceClassifier
+from caduceus.parts import Model, SequenceClassifier, Symmetrize
 from caduceus.parts.heads import Pooling
-from caduceus.spec import Spec, load_spec
+from caduceus.spec import load_spec
 
 
 def load_pretrained(
@@ -36,7 +36,8 @@ def load_pretrained(
     A folder is in one of two layouts: ``spec.yaml`` + ``model.safetensors``, or the published one, ``config.json`` +
     ``model.safetensors`` (or ``pytorch_model.bin``, read without running code). A published ps model with
     `fused_add_norm` exchanges strands in every layer; that is moved into its weights here, and the model computes the
-    same as the authors' (docs/published_models.md 2.7).
+    same as the authors' (docs/published_models.md 2.7). Of odd depth, a language model's head becomes a table of its
+    own by that; once training has moved the two tables apart, the model has no official form any more.
 
     The tensors present decide the head: ``score.weight`` a classifier, ``lm_head.*`` a masked language model, none a
     backbone. A plain language model that ties its head stores no tensor for it: it is known by the prefix ``caduceus.``
@@ -70,10 +71,15 @@ def load_pretrained(
     return model
 
 
-def _read(path: Path, request: Request) -> tuple[Spec, dict[str, np.ndarray], SequenceClassifier, bool | None]:
+def _read(
+    path: Path, request: Request
+) -> tuple[Model | Symmetrize, dict[str, np.ndarray], SequenceClassifier, bool | None]:
     """What a folder holds: spec, weights, what a fresh classifier would be, and whether the half swap was undone."""
     if files.layout_of(path) == "caduceus":
-        return load_spec(path / files.SPEC), files.read_tensors(path, (files.WEIGHTS,)), SequenceClassifier(), None
+        spec = load_spec(path / files.SPEC)
+        if not isinstance(spec, Model | Symmetrize):
+            raise ValueError(f"{path / files.SPEC} holds a {spec.kind_name}, expected a model")
+        return spec, files.read_tensors(path, (files.WEIGHTS,)), SequenceClassifier(), None
     config = Config.model_validate(files.read_json(path / files.CONFIG))
     tensors = files.read_tensors(path, (files.WEIGHTS, files.PICKLED))
     spec, weights = from_official(config, tensors, add_language_model=request.wanted == "masked_lm")

@@ -96,35 +96,28 @@ def is_fused(spec: Spec, weights: Mapping[str, Any], preferred: bool | None = No
     return first if obstacles[0] is None else not first
 
 
-def _obstacle(spec: Model, weights: Mapping[str, Any], fused: bool) -> tuple[str, str, str] | None:
-    """Why a form cannot hold a ps model: field, value, what it would need. None if it can."""
-    n = len(spec.mixers)
-    backwards = [i for i, mixer in enumerate(spec.mixers) if isinstance(mixer, Mamba) and mixer.direction == "reverse"]
-    one_way = [i for i, mixer in enumerate(spec.mixers) if isinstance(mixer, Mamba)]
-    wanted = [i for i in one_way if i in barred_layers(n)] if fused else []
-    if backwards != wanted:
-        odd = min(set(backwards) ^ set(wanted))
-        value = "reverse" if odd in backwards else "forward"
-        return (
-            f"mixers.{odd}.direction",
-            value,
-            "all forward, or reverse in every other layer from the last but one down",
-        )
-    if not isinstance(spec.head, MaskedLM):
-        return None
-    if spec.head.tie == "embedding":
-        return ("head.tie", "embedding", "none for a swapped model of odd depth") if fused and n % 2 else None
-    if (
-        fused
-        and n % 2
-        and _equal(exchanged_table(weights["embedding.weight"], spec.embedding.alphabet), weights["head.weight"])
-    ):
+Obstacle = tuple[str, str, str]
+
+
+def _obstacle(spec: Model, weights: Mapping[str, Any], fused: bool) -> Obstacle | None:
+    """Why a form cannot hold a ps model: field, value, what was expected. None if it can."""
+    barred = barred_layers(len(spec.mixers)) if fused else ()
+    for i, mixer in enumerate(spec.mixers):
+        if isinstance(mixer, Mamba) and (mixer.direction == "reverse") != (i in barred):
+            expected = "all forward, or reverse in every other layer from the last but one down"
+            return f"mixers.{i}.direction", mixer.direction, expected
+    return _head_obstacle(spec.head, weights, spec, fused) if isinstance(spec.head, MaskedLM) else None
+
+
+def _head_obstacle(head: MaskedLM, weights: Mapping[str, Any], spec: Model, fused: bool) -> Obstacle | None:
+    """The official head is tied; the swap of an odd depth makes two tables of one, and nothing else does."""
+    two_tables = fused and len(spec.mixers) % 2 == 1
+    if head.tie == "embedding":
+        return ("head.tie", "embedding", "none for a swapped model of odd depth") if two_tables else None
+    table = exchanged_table(weights["embedding.weight"], spec.embedding.alphabet) if two_tables else None
+    if table is not None and bool((table == weights["head.weight"]).all()):
         return None
     return "head.tie", "none", "embedding: the official language model head of a ps model is always tied"
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return bool((a == b).all())
 
 
 def file_form(spec: Model, values: Values, fused: bool) -> tuple[Model, Values]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,7 @@ def as_ids(input_ids: Any, module: TokenModel) -> Tensor:
         TypeError: ids are no integers. ValueError: the shape is neither, or an id is outside the vocabulary.
     """
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    ids = torch.as_tensor(input_ids, device=device)
+    ids = _tensor(input_ids, device)
     if ids.is_floating_point() or ids.dtype == torch.bool:
         raise TypeError(f"input_ids have dtype {ids.dtype}, expected integers; caduceus.encode makes them from strings")
     if ids.ndim not in (2, 3) or (ids.ndim == 3 and ids.shape[2] != 2):
@@ -39,6 +40,11 @@ def as_mask(mask: Any, ids: Tensor) -> Tensor | None:
         if mask != "pad":
             raise ValueError(f'mask is {mask!r}, expected None, a (B, L) bool array or "pad"')
         return ids != PAD
-    mask = torch.as_tensor(mask, device=ids.device)
+    mask = _tensor(mask, ids.device)
     expect_mask(mask, ids.shape[0], ids.shape[1])
     return mask
+
+
+def _tensor(x: Any, device: torch.device) -> Tensor:
+    """``x`` as a tensor; a copy of an array, as torch takes no view that walks backwards."""
+    return torch.as_tensor(x.copy() if isinstance(x, np.ndarray) else x, device=device)

@@ -12,9 +12,11 @@ from caduceus.interfaces import Backend
 from caduceus.parts import Mamba as MambaSpec
 
 
-def linear(inputs: int, outputs: int, bias: bool = False) -> nn.Linear:
+class Linear(nn.Linear):
     """A linear layer whose values are left to be loaded: building draws no random numbers."""
-    return nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)
+
+    def reset_parameters(self) -> None:
+        """Nothing to draw."""
 
 
 def zero_masked(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -39,8 +41,8 @@ class Inner(nn.Module):
         self.kernels = backend
         self.sizes = [spec.rank, spec.d_state, spec.d_state]
         self.conv1d = Conv1d(spec.d_inner, spec.d_conv, spec.conv_bias)
-        self.x_proj = linear(spec.d_inner, sum(self.sizes))
-        self.dt_proj = linear(spec.rank, spec.d_inner)
+        self.x_proj = Linear(spec.d_inner, sum(self.sizes), bias=False)
+        self.dt_proj = Linear(spec.rank, spec.d_inner, bias=False)
         self.dt_bias = nn.Parameter(torch.empty(spec.d_inner))
         self.A_log = nn.Parameter(torch.empty(spec.d_inner, spec.d_state))
         self.D = nn.Parameter(torch.empty(spec.d_inner))
@@ -71,8 +73,8 @@ class Mamba(Inner):
     def __init__(self, spec: MambaSpec, backend: Backend) -> None:
         super().__init__(spec, backend)
         self.reverse = spec.direction == "reverse"
-        self.in_proj = linear(spec.channels, 2 * spec.d_inner, spec.bias)
-        self.out_proj = linear(spec.d_inner, spec.channels, spec.bias)
+        self.in_proj = Linear(spec.channels, 2 * spec.d_inner, spec.bias)
+        self.out_proj = Linear(spec.d_inner, spec.channels, spec.bias)
         self.gate = nn.SiLU()
 
     def forward(self, h: Tensor, mask: Tensor | None = None) -> Tensor:

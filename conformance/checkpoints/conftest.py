@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+import torch
 
 import caduceus
 
@@ -16,3 +19,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     backends = metafunc.config.getoption("--backend") or present
     engines = [(b, d, p) for b in backends for d, p in _PRECISION.items() if d in caduceus.get_backend(b).dtypes]
     metafunc.parametrize("engine", engines, ids=[f"{backend}-{dtype}" for backend, dtype, _ in engines])
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Golden models are so small that threads cost more than they bring."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

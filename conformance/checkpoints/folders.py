@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -83,15 +84,19 @@ def identical(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     )
 
 
+def named_as(fused: bool, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors of a ps model with the norms named as with, or without, `fused_add_norm`."""
+    bare = {re.sub(r"\.(norm|norm_f)\.submodule\.", r".\1.", key): value for key, value in tensors.items()}
+    return bare if fused else {re.sub(r"\.(norm|norm_f)\.", r".\1.submodule.", key): v for key, v in bare.items()}
+
+
 def small(
     equivariance: str = "ps", layers: int = 2, mixer: Spec | None = None, head: Spec | None = None, **fields: Any
 ) -> parts.Model:
     """A model with few weights."""
     mixer = parts.BiMamba(mamba=parts.Mamba(d_state=3)) if mixer is None else mixer
-    embedding = parts.Embedding(d_model=8)
-    return parts.Model(
-        equivariance=equivariance, embedding=embedding, mixers=(mixer,) * layers, head=head, **{"n_as": "n", **fields}
-    )
+    defaults = {"embedding": parts.Embedding(d_model=8), "mixers": (mixer,) * layers, "head": head}
+    return parts.Model(**{"equivariance": equivariance, **defaults, **fields})
 
 
 def small_lm(equivariance: str = "ps", layers: int = 2, **fields: Any) -> parts.Model:
@@ -99,7 +104,7 @@ def small_lm(equivariance: str = "ps", layers: int = 2, **fields: Any) -> parts.
     return small(equivariance, layers, **{"head": parts.MaskedLM(), "n_as": "pad", **fields})
 
 
-def written(folder: Path, spec: Spec) -> Path:
+def written(folder: Path, spec: parts.Model) -> Path:
     """An official folder of a fresh model."""
     caduceus.save_pretrained(caduceus.build(spec), folder, layout="official")
     return folder
@@ -114,6 +119,8 @@ class Scale(Spec):
 
 class ScaleModule(torch.nn.Module):
     """y = factor * x + shift."""
+
+    shift: torch.Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
