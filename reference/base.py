@@ -9,7 +9,7 @@ import numpy as np
 from caduceus.alphabet import PAD
 from caduceus.reference.arrays import Array, expect_mask
 from caduceus.reference.strands import rc_ids
-from caduceus.symmetry import Space
+from caduceus.symmetry import Space, Tokens
 
 Self = TypeVar("Self", bound="BaseModel")
 
@@ -23,7 +23,7 @@ class BaseModel:
         self.training = True
 
     @property
-    def space_in(self) -> Space:
+    def space_in(self) -> Tokens:
         return self.spec.space_in
 
     @property
@@ -42,7 +42,7 @@ class BaseModel:
     def checked(self, input_ids: Any, mask: Any) -> tuple[Array, Array | None]:
         """The ids (B, L) and their mask, checked."""
         ids = np.asarray(input_ids)
-        size = self.space_in.alphabet.size  # type: ignore[attr-defined]
+        size = self.space_in.alphabet.size
         if not np.issubdtype(ids.dtype, np.integer):
             raise TypeError(f"input_ids have dtype {ids.dtype}, expected integers")
         if ids.ndim != 2:
@@ -57,4 +57,4 @@ class BaseModel:
 
     def rc(self, ids: Array) -> Array:
         """The ids of the reverse complement."""
-        return rc_ids(ids, self.space_in.alphabet.complement)  # type: ignore[attr-defined]
+        return rc_ids(ids, self.space_in.alphabet.complement)

@@ -77,13 +77,13 @@ def test_gradient_of_the_loss(name: str, report_error: Report) -> None:
 
 
 @pytest.mark.skipif("unit_selective_scan" not in golden_cases.present(), reason="the unit file is not in a wheel")
-@pytest.mark.parametrize("case", SCANS)
-def test_selective_scan(case: str, report_error: Report) -> None:
+@pytest.mark.parametrize("scan_case", SCANS)
+def test_selective_scan(scan_case: str, report_error: Report) -> None:
     with np.load(golden_cases.FOLDER / "unit_selective_scan.npz") as stored:
-        inputs = {k.rsplit("/", 1)[1]: stored[k] for k in stored if k.startswith(f"{case}/in/")}
-        grads = {k: stored[f"{case}/grad/{k}"] for k in inputs}
-        out, last_state = stored[f"{case}/out"], stored[f"{case}/last_state"]
-        cotangent = stored[f"{case}/cotangent"]
+        inputs = {k.rsplit("/", 1)[1]: stored[k] for k in stored if k.startswith(f"{scan_case}/in/")}
+        grads = {k: stored[f"{scan_case}/grad/{k}"] for k in inputs}
+        out, last_state = stored[f"{scan_case}/out"], stored[f"{scan_case}/last_state"]
+        cotangent = stored[f"{scan_case}/cotangent"]
 
     def scan(x: dict[str, Array]) -> tuple[Array, Array]:
         u, dt, B, C = (np.swapaxes(x[k], 1, 2) for k in ("u", "delta", "B", "C"))

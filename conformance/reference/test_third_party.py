@@ -10,7 +10,7 @@ import pytest
 
 from caduceus import parts, reference
 from caduceus.conformance.reference.examples import ids_and_mask, random_weights
-from caduceus.reference import NoReference
+from caduceus.reference import NoReference, part_function
 from caduceus.reference.arrays import Array
 from caduceus.spec import Role, Spec
 from caduceus.weights import Constant, Weight, Weights
@@ -45,12 +45,16 @@ class ModuleOnly(Spec):
 
 
 class Difference(Spec):
-    """A strand mixer: each strand gets itself minus its partner, position by position."""
+    """A strand mixer: each strand gets itself minus its partner plus 1, position by position."""
 
     role: ClassVar[Role] = "strand_mixer"
 
     def reference(self) -> Callable[..., tuple[Array, Array]]:
-        return lambda weights, first, second, mask=None: (first - second[:, ::-1], second - first[:, ::-1])
+        def f(weights: Any, first: Array, second: Array, mask: Array | None = None) -> tuple[Array, Array]:
+            assert np.isfinite([first, second]).all()
+            return 1 + first - second[:, ::-1], 1 + second - first[:, ::-1]
+
+        return f
 
 
 def spec_with(*mixers: Spec) -> parts.Model:
@@ -99,6 +103,17 @@ def test_one_without_a_reference_is_named() -> None:
     with pytest.raises(NoReference, match=r"mixers\.1 \(.*test_third_party:ModuleOnly\) has no reference"):
         reference.build(spec, random_weights(spec))
     assert issubclass(NoReference, NotImplementedError)
+
+
+def test_they_read_and_give_zeros_where_masked() -> None:
+    _, mask = ids_and_mask(8, 0)
+    x = np.where(mask[..., None], 2.0, np.nan) * np.ones(4)
+    before = np.concatenate([np.zeros((2, 1), bool), mask[:, :-1]], axis=1)
+    y = part_function(Neighbour(d_model=4))({"gain": np.ones(4)}, x, mask)
+    np.testing.assert_array_equal(y[..., 0], np.where(mask & before, 2.0, 0.0))
+    first, second = part_function(Difference(d_model=4))({}, x, x[:, ::-1], mask)
+    np.testing.assert_array_equal(first[..., 0], mask)
+    np.testing.assert_array_equal(second[..., 0], mask[:, ::-1])
 
 
 def test_a_mask_is_refused_where_it_would_be_ignored() -> None:
