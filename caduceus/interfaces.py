@@ -49,7 +49,10 @@ class Scan(Protocol):
 
 @runtime_checkable
 class Backend(Protocol):
-    """A supplier of kernels. `name` is what `build(backend=...)` takes; `dtypes` are those it computes in, by name."""
+    """A supplier of kernels. `name` is what `build(backend=...)` takes; `dtypes` are those it computes in, by name.
+
+    A backend whose kernels have second derivatives says so with an attribute ``twice_differentiable = True``.
+    """
 
     name: str
     dtypes: tuple[str, ...]

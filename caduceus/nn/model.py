@@ -77,11 +77,12 @@ class Model(TokenModel):
         """Ids and masks of the strands to read."""
         ids = as_ids(input_ids, self)
         if ids.ndim == 3:
-            if not both or self.spec.equivariance == "ps":
+            if self.spec.equivariance == "ps" or not self._reads_both():
                 raise ValueError(f"input_ids have shape {tuple(ids.shape)}, expected (B, L): the model forms rc itself")
             pair = [ids[..., 0], ids[..., 1]]
         else:
             pair = [ids, self.space_in.act(ids)] if both else [ids]
+        pair = pair[: 2 if both else 1]
         if isinstance(mask, str) or mask is None:
             return [(x, as_mask(mask, x)) for x in pair]
         valid = as_mask(mask, pair[0])
@@ -94,23 +95,28 @@ class Model(TokenModel):
         hidden = [zero_masked(self.embedding(ids), valid) for ids, valid in strands]
         residual: Sequence[Tensor | None] = [None] * len(strands)
         for norm, mixer, part in zip(self.norms, self.mixers, self.spec.mixers, strict=True):
-            normed, residual = self._normed(norm, hidden, residual)
+            normed, residual = self._normed(norm, hidden, residual, masks)
             if part.role == "strand_mixer":
                 hidden = list(mixer(*normed, masks[0]))
             else:
                 hidden = [mixer(x, valid) for x, valid in zip(normed, masks, strict=True)]
             hidden = [zero_masked(x, valid) for x, valid in zip(hidden, masks, strict=True)]
-        features, _ = self._normed(self.norm_f, hidden, residual)
-        return [zero_masked(x, valid) for x, valid in zip(features, masks, strict=True)]
+        features, _ = self._normed(self.norm_f, hidden, residual, masks)
+        return features
 
     def _normed(
-        self, norm: nn.Module, hidden: list[Tensor], residual: Sequence[Tensor | None]
+        self,
+        norm: nn.Module,
+        hidden: list[Tensor],
+        residual: Sequence[Tensor | None],
+        masks: list[Tensor | None],
     ) -> tuple[list[Tensor], list[Tensor]]:
+        """Normed strands and residual streams; the bias of a layer norm leaves masked positions at 0."""
         pairs = [norm(x, r) for x, r in zip(hidden, residual, strict=True)]
         total = [r for _, r in pairs]
         if self.spec.residual_in_fp32:
             total = [r.to(torch.promote_types(r.dtype, torch.float32)) for r in total]
-        return [x for x, _ in pairs], total
+        return [zero_masked(x, valid) for (x, _), valid in zip(pairs, masks, strict=True)], total
 
     def _refuse_unused(self, mask: Tensor | None) -> None:
         ignoring = [f"mixers.{i}" for i, part in enumerate(self.spec.mixers) if not part.uses_mask]

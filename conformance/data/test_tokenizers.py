@@ -21,11 +21,11 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", RECORDED["cases"], ids=lambda case: repr(case["seq"]))
-def test_gives_the_recorded_encodings(case: dict[str, Any]) -> None:
-    recorded = {key: value for key, value in case.items() if key != "seq"}
+@pytest.mark.parametrize("sample", RECORDED["cases"], ids=lambda sample: repr(sample["seq"]))
+def test_gives_the_recorded_encodings(sample: dict[str, Any]) -> None:
+    recorded = {key: value for key, value in sample.items() if key != "seq"}
     given = {
-        f"{name}/{call}": tokenizer(case["seq"], **options)
+        f"{name}/{call}": tokenizer(sample["seq"], **options)
         for name, tokenizer in TOKENIZERS.items()
         for call, options in CALLS.items()
     }

@@ -23,6 +23,7 @@ class TorchBackend:
 
     name = "torch"
     dtypes: tuple[str, ...] = ("float32", "float64", "bfloat16", "float16")
+    twice_differentiable = True
 
     @staticmethod
     def selective_scan(

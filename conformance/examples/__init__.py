@@ -1,0 +1,1 @@
+"""Files that stand for what others write: nothing here is part of the library."""

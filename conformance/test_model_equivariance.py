@@ -1,0 +1,69 @@
+"""model(rc x) = rc model(x), exactly, for every model that promises it; and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caduceus import parts
+from caduceus.conformance import inputs, strategies
+from caduceus.conformance.properties import equivariance
+from caduceus.conformance.subjects import Case, array
+
+Hold = Callable[..., None]
+
+
+@pytest.mark.models("equivariant")
+@strategies.FEW
+@given(strategies.seeds, strategies.batches, st.integers(1, 40))
+def test_square_commutes(case: Case, hold: Hold, seed: int, batch: int, length: int) -> None:
+    hold(equivariance.check_equivariance, case, inputs.random_ids(seed, case.spec.space_in, batch, length))
+
+
+@pytest.mark.models("equivariant", "masked")
+@strategies.FEW
+@given(strategies.seeds, strategies.batches, st.integers(1, 20))
+def test_square_commutes_under_masks(case: Case, hold: Hold, seed: int, batch: int, length: int) -> None:
+    hold(equivariance.check_masked_equivariance, case, batch, length, seed)
+
+
+@pytest.mark.models("equivariant_in_training")
+def test_square_commutes_in_training_mode(case: Case, hold: Hold) -> None:
+    case.model.train()
+    try:
+        hold(equivariance.check_equivariance, case, inputs.random_ids(0, case.spec.space_in, 2, 11))
+    finally:
+        case.model.eval()
+
+
+@pytest.mark.models("with_strands")
+@strategies.FEW
+@given(strategies.seeds, st.integers(1, 20))
+def test_features_exchange_strands(case: Case, hold: Hold, seed: int, length: int) -> None:
+    hold(equivariance.check_feature_equivariance, case, inputs.random_ids(seed, case.spec.space_in, 2, length))
+
+
+@pytest.mark.models("equivariant")
+def test_gradients_of_an_invariant_loss(compared: Case, hold: Hold) -> None:
+    hold(equivariance.check_gradient_equivariance, compared, inputs.random_ids(0, compared.spec.space_in, 2, 9), seed=0)
+
+
+@pytest.mark.models("equivariant", "plain")
+def test_average_of_an_equivariant_model_is_itself(case: Case, hold: Hold) -> None:
+    weights = {f"model.{name}": array(value) for name, value in case.model.weights().items()}
+    average = case.other(parts.Symmetrize(model=case.spec), weights)
+    ids = inputs.random_ids(0, case.spec.space_in, 2, 9)
+    hold(equivariance.check_average_is_itself, case, average, ids)
+
+
+@pytest.mark.models("with_plain_twin")
+def test_strands_are_the_plain_network_on_each(case: Case, hold: Hold) -> None:
+    plain = case.spec.model_copy(update={"equivariance": "ph"})
+    twin = case.other(plain, case.model.weights())
+    ids = inputs.random_ids(0, case.spec.space_in, 2, 9)
+    hold(equivariance.check_strands_are_plain, case, twin, ids)
+    if plain.head is not None:
+        hold(equivariance.check_strands_are_joined, case, twin, ids)
