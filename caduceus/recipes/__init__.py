@@ -1,0 +1,1 @@
+"""Recipes: whole runs from YAML files, by ``python -m caduceus.recipes``."""

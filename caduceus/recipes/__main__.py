@@ -1,0 +1,110 @@
+"""``python -m caduceus.recipes``: list, show, check, run, doctor.
+
+Exit status: 0 done, 1 failure, 2 bad input, 130 and 143 stopped by SIGINT and SIGTERM with a checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from caduceus.recipes.errors import Refused
+from caduceus.recipes.find import find, named
+from caduceus.recipes.load import load, read
+from caduceus.recipes.run_dir import RunFolder
+from caduceus.train.signals import Stopped
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    told = _parser().parse_args(arguments)
+    try:
+        told.command(told)
+    except Refused as error:
+        return _ended(f"error: {error}", 2)
+    except AssertionError as error:
+        return _ended(f"failed: the model does not do what it declares: {error}", 1)
+    except (OSError, FloatingPointError) as error:
+        return _ended(f"failed: {error}", 1)
+    except Stopped as signal:
+        return _ended(f"{signal}; the same command continues", signal.code)
+    except KeyboardInterrupt:
+        return _ended("stopped", 130)
+    return 0
+
+
+def _ended(message: str, status: int) -> int:
+    print(message, file=sys.stderr)
+    return status
+
+
+def _list(told: argparse.Namespace) -> None:
+    for name, path in named().items():
+        try:
+            recipe = read(path)
+        except Refused as error:
+            recipe = {"about": error}
+        print(f"{name:<18}{recipe.get('task', '?'):<10}{recipe.get('about', '')}")
+
+
+def _show(told: argparse.Namespace) -> None:
+    path = find(told.recipe)
+    print(load(path, told.set).to_yaml() if told.set or told.resolved else path.read_text(encoding="utf-8"), end="")
+
+
+def _check(told: argparse.Namespace) -> None:
+    load(find(told.recipe), told.set).check()
+
+
+def _run(told: argparse.Namespace) -> None:
+    recipe = load(find(told.recipe), told.set)
+    folder = RunFolder(recipe, told.out)
+    if folder.finished:
+        print(f"{folder.path} holds this run, finished")
+        results = folder.results()
+    else:
+        results = recipe.run(folder)
+    if results:
+        print(recipe.summary(folder, results))
+
+
+def _doctor(told: argparse.Namespace) -> None:
+    from caduceus.recipes.doctor import diagnosis
+
+    print(diagnosis())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m caduceus.recipes", description="Whole runs from YAML files.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=function)
+        return added
+
+    command("list", _list, "the recipes that have a name: those in ./recipes and those of the package")
+    show = command("show", _show, "a recipe's file, comments included; with --set, every field as resolved")
+    check = command(
+        "check", _check, "validate, find files, build the model, assert its properties, estimate; write nothing"
+    )
+    run = command("run", _run, "do it; the same recipe again continues, or shows the result of a finished run")
+    command("doctor", _doctor, "what this machine has: versions, backends, device, extras, folders")
+    for each in (show, check, run):
+        each.add_argument("recipe", metavar="NAME", help="a path, or a name that `list` shows, with or without .yaml")
+        each.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="FIELD=VALUE",
+            help="set one field, such as --set batch.tokens=8192; the value is YAML; may be given several times",
+        )
+    show.add_argument("--resolved", action="store_true", help="every field, defaults and sizes filled in")
+    run.add_argument("--out", type=Path, metavar="DIR", help="the run folder (default: runs/NAME-DIGEST)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""environment.json: with what, where and on which data a run was done."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from caduceus.backends.registry import get_backend
+from caduceus.recipes.pretraining import Pretraining
+from caduceus.train import machine
+from caduceus.train.fit import precision
+
+PACKAGES = ("caduceus", "torch", "lightning", "numpy", "pydantic", "pyfaidx", "biopython", "safetensors")
+_BLOCK = 1 << 22
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of what the library stands on."""
+    return {"python": platform.python_version(), **{name: installed(name) or "absent" for name in PACKAGES}}
+
+
+def installed(package: str) -> str | None:
+    """The version of an installed distribution."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def environment(recipe: Pretraining, files: dict[str, str], world: int) -> dict[str, Any]:
+    """Plain values for environment.json."""
+    return {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": sys.argv[1:],
+        "versions": versions(),
+        "platform": platform.platform(),
+        "backend": get_backend(recipe.backend).name,
+        "device": machine.device_name(),
+        "devices": world,
+        "threads": machine.threads(),
+        "precision": precision(recipe),
+        "seed": recipe.seed,
+        "data": {name: {"path": path, "sha256": _sha256(path)} for name, path in files.items()},
+    }
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

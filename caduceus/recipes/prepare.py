@@ -1,0 +1,95 @@
+"""What `check` and `run` of a pretraining recipe share: build, assert, plan; then read the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from caduceus.backends.registry import BackendUnavailable, get_backend
+from caduceus.construct import build
+from caduceus.data import Genome, Intervals, MaskedLMData, cut_windows
+from caduceus.recipes.errors import Refused
+from caduceus.recipes.pretraining import Pretraining
+from caduceus.train.bar import say
+from caduceus.train.batches import BatchPlan, plan_batches
+from caduceus.train.fit import world_size
+from caduceus.train.machine import use_threads
+from caduceus.train.properties import assert_declared
+
+# Validation and test always ask the same questions, whatever the seed of the training.
+HELD_OUT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The genome, and the samples of each split; where the intervals have no test split, validation serves as test."""
+
+    genome: Genome
+    train: MaskedLMData
+    valid: MaskedLMData
+    test: MaskedLMData
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What is wrong with the input is `Refused`."""
+    try:
+        yield
+    except (ValueError, FileNotFoundError, BackendUnavailable) as error:
+        raise Refused(str(error)) from error
+
+
+def prepared_model(recipe: Pretraining) -> tuple[Any, BatchPlan]:
+    """The model, built and with its declared properties asserted, and how a step is cut.
+
+    Raises:
+        Refused: the recipe asks for what this machine does not have. AssertionError: a declared property does not hold.
+    """
+    use_threads(recipe.threads)
+    with refusing():
+        if get_backend(recipe.backend).name == "reference":
+            raise Refused("backend is 'reference', which does not train; give backend auto or torch")
+        plan = plan_batches(recipe.batch, recipe.data.length, world_size(recipe))
+        model = build(recipe.spec, backend=recipe.backend, seed=recipe.seed)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    say(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
+    say(f"model  {parameters:,} parameters, {recipe.spec.equivariance}, {get_backend(recipe.backend).name} backend")
+    for line in assert_declared(model):
+        say(f"       {line}")
+    return model, plan
+
+
+def read_intervals(recipe: Pretraining, files: dict[str, str], genome: Genome) -> Intervals:
+    """The intervals of the recipe, or those of whole contigs."""
+    if "intervals" not in files:
+        return Intervals.of_genome(genome, valid=recipe.data.valid, test=recipe.data.test)
+    intervals = Intervals.read(files["intervals"])
+    intervals.check(genome)
+    return intervals
+
+
+def read_data(recipe: Pretraining, files: dict[str, str]) -> Splits:
+    """Open the genome and cut its windows; Refused says what is wrong with the files."""
+    with refusing():
+        genome = Genome(files["fasta"])
+        intervals = read_intervals(recipe, files, genome)
+        test = "test" if "test" in intervals.counts() else "valid"
+        train, valid, test_data = (_samples(recipe, genome, intervals, split) for split in ("train", "valid", test))
+    for data in (train, valid, test_data):
+        say(f"data   {data.windows.report}")
+    return Splits(genome, train, valid, test_data)
+
+
+def _samples(recipe: Pretraining, genome: Genome, intervals: Intervals, split: str) -> MaskedLMData:
+    windows = cut_windows(intervals, genome, split, recipe.data.length, recipe.protocol)
+    return MaskedLMData(
+        genome,
+        windows,
+        seed=recipe.seed if split == "train" else HELD_OUT_SEED,
+        rc=recipe.reverses,
+        n_as=recipe.spec.n_as,
+        rate=recipe.data.mask,
+        repeat_weight=recipe.data.repeat_weight,
+    )

@@ -1,0 +1,75 @@
+"""A pretraining recipe, checked and run."""
+
+from __future__ import annotations
+
+from caduceus.data import Genome
+from caduceus.recipes.conclude import conclude
+from caduceus.recipes.environment import environment
+from caduceus.recipes.errors import Refused
+from caduceus.recipes.prepare import prepared_model, read_data, read_intervals, refusing
+from caduceus.recipes.pretraining import Pretraining
+from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.schema import Results
+from caduceus.train.bar import say
+from caduceus.train.fit import fit
+from caduceus.train.machine import device, device_name
+from caduceus.train.measuring import estimate
+from caduceus.train.ranks import process_rank
+from caduceus.train.signals import Signals
+
+
+def run(recipe: Pretraining, files: dict[str, str], folder: RunFolder) -> Results:
+    """Build and assert, read, train, conclude; what was done before is continued."""
+    with Signals() as signals:
+        model, plan = prepared_model(recipe)
+        splits = read_data(recipe, files)
+        if process_rank() == 0:
+            now = environment(recipe, files, plan.world)
+            _same_data(folder, now["data"])
+            folder.begin(now)
+        fitted = fit(model, splits.train, splits.valid, recipe, folder.path, signals)
+        return conclude(recipe, folder, model, splits, fitted) if process_rank() == 0 else {}
+
+
+def check(recipe: Pretraining) -> None:
+    """Do everything short of cutting windows and training, and print it."""
+    model, plan = prepared_model(recipe)
+    found = estimate(model.to(device()), plan, recipe.max_steps)
+    say(
+        f"steps  {recipe.max_steps:,} of {plan.tokens:,} tokens, {recipe.max_steps * plan.tokens:,} in all; "
+        f"a step is {plan.world} x {plan.accumulate} micro-batches of {plan.per_device} x {plan.length:,}"
+    )
+    say(
+        f"time   about {_duration(found.seconds)} on {device_name()}, at {found.tokens_per_second:,.0f} tokens a second"
+    )
+    say(f"memory about {found.memory / 1e9:.1f} GB on a device")
+    files = recipe.files()
+    with refusing():
+        genome = Genome(files["fasta"])
+        counts = read_intervals(recipe, files, genome).counts()
+    intervals = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    say(f"data   {files['fasta']}: {sum(genome.contigs.values()):,} bases; intervals: {intervals}")
+    say("ready")
+
+
+def _same_data(folder: RunFolder, now: dict[str, dict[str, str]]) -> None:
+    before = folder.environment().get("data", now)
+    changed = [name for name in now if before.get(name, {}).get("sha256") != now[name]["sha256"]]
+    if changed:
+        raise Refused(
+            f"the run in {folder.path} began with another {' and '.join(changed)} (its sha256 differs); "
+            "put that file back, or give another folder by --out"
+        )
+
+
+def _duration(seconds: float) -> str:
+    """A time for people.
+
+    >>> [_duration(s) for s in (42, 600, 7200, 1e6)]
+    ['42 s', '10 min', '2.0 h', '11.6 days']
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

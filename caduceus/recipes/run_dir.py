@@ -1,0 +1,87 @@
+"""The folder of a run: what is in it, whether it belongs to a recipe, and whether it is finished."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from caduceus.recipes.errors import Refused
+from caduceus.recipes.schema import Recipe, Results
+from caduceus.train.files import written_whole
+
+RECIPE, ENVIRONMENT, RESULTS, REPORT, MODEL = (
+    "recipe.yaml",
+    "environment.json",
+    "results.json",
+    "report.html",
+    "model",
+)
+
+
+class RunFolder:
+    """A folder that belongs to one recipe; made when it is first written to.
+
+    Args:
+        path: the folder; ``runs/<name>-<digest of the recipe>`` if not given.
+
+    Raises:
+        Refused: it holds something else; another recipe is shown as a difference.
+    """
+
+    def __init__(self, recipe: Recipe, path: Path | None = None) -> None:
+        self.recipe = recipe
+        self.path = path or Path("runs") / f"{recipe.name}-{recipe.digest}"
+        if self.path.exists() and not self.path.is_dir():
+            raise Refused(f"{self.path} is a file, expected a folder for the run")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            self._check_recipe()
+
+    def _check_recipe(self) -> None:
+        there = self.path / RECIPE
+        if not there.is_file():
+            raise Refused(f"{self.path} holds files but no {RECIPE}, so it is no run; give another folder by --out")
+        before, now = there.read_text(encoding="utf-8"), self.recipe.to_yaml()
+        if before != now:
+            lines = difflib.unified_diff(
+                before.splitlines(), now.splitlines(), str(there), "this recipe", lineterm="", n=0
+            )
+            difference = "\n".join(line for line in lines if not line.startswith("@@"))
+            raise Refused(f"{self.path} holds the run of another recipe; give another folder by --out\n{difference}")
+
+    @property
+    def started(self) -> bool:
+        return (self.path / RECIPE).is_file()
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / RESULTS).is_file()
+
+    def begin(self, environment: dict[str, Any]) -> None:
+        """Make the folder and write which recipe runs in it, and where."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write(ENVIRONMENT, _json(environment))
+        self.write(RECIPE, self.recipe.to_yaml())
+
+    def environment(self) -> dict[str, Any]:
+        """What `begin` wrote the last time; empty if it has not."""
+        path = self.path / ENVIRONMENT
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return found
+
+    def results(self) -> Results:
+        found: Results = json.loads((self.path / RESULTS).read_text(encoding="utf-8"))
+        return found
+
+    def finish(self, results: Results) -> None:
+        self.write(RESULTS, _json(results))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file that is there whole or not at all."""
+        with written_whole(self.path / name) as file:
+            file.write(text.encode())
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2) + "\n"

@@ -1,0 +1,17 @@
+"""Training, on Lightning; nothing else in the library imports it.
+
+settings     what a run is told, as data: without torch and Lightning, so importing this package alone loads neither
+batches      a global batch of tokens, cut into micro-batches for the devices at hand
+schedule     the learning rate at a step
+optimiser    which weights decay; AdamW
+loader       micro-batches of a whole run, from any step on
+module       the loss of a step, weighted by its targets whatever the micro-batches and devices
+metrics      metrics.csv
+files        files that are there whole or not at all
+scoring      bits per base on held-out sequence, and predictions one base at a time
+properties   what a model declares, asserted before it trains
+measuring    time and memory of a step, on this machine
+journal, keeper, bar, signals
+             what happens between steps: a row and a validation, a checkpoint, a progress bar, a signal
+fit          the run itself
+"""

@@ -1,0 +1,152 @@
+"""The run: a model, samples and settings go in; a trained model, metrics.csv and checkpoints come out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
+
+from caduceus.data import MaskedLMData
+from caduceus.nn.model import Model
+from caduceus.train.bar import Bar, say
+from caduceus.train.batches import BatchPlan, plan_batches
+from caduceus.train.journal import Journal
+from caduceus.train.keeper import Keeper, WholeFiles, newest
+from caduceus.train.loader import Loader
+from caduceus.train.metrics import MetricsFile
+from caduceus.train.module import MaskedLanguageModel
+from caduceus.train.ranks import process_rank
+from caduceus.train.scoring import Score, as_evaluated, score, spread
+from caduceus.train.settings import Training
+from caduceus.train.signals import Signals, Stopped
+
+METRICS, CHECKPOINTS = "metrics.csv", "checkpoints"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a run came to: tokens seen and seconds trained, over all its parts."""
+
+    tokens: int
+    seconds: float
+
+
+def fit(
+    model: Model,
+    train: MaskedLMData,
+    valid: MaskedLMData,
+    settings: Training,
+    folder: Path,
+    signals: Signals,
+) -> Fitted:
+    """Train ``model`` in place, continuing from the newest checkpoint in ``folder``.
+
+    Raises:
+        Stopped: a signal came; a checkpoint holds what was done.
+        FloatingPointError: the loss is not finite. OSError: a file could not be written.
+    """
+    with quietly():
+        plan = plan_batches(settings.batch, train.windows.length, world_size(settings))
+        validate = _validator(model, valid, settings, plan, signals)
+        journal = Journal(MetricsFile(folder / METRICS), settings, plan, validate)
+        keeper = Keeper(folder / CHECKPOINTS, settings.checkpoints, settings.max_steps, signals)
+        callbacks = [journal, keeper, Bar(settings.max_steps, plan)]
+        trainer = make_trainer(settings, callbacks=callbacks, accumulate_grad_batches=plan.accumulate)
+        loader = Loader(train, plan, settings.max_steps, worker_count(settings), process_rank())
+        start = newest(folder / CHECKPOINTS)
+        if start is not None:
+            say(f"continuing from {start.name}")
+        signals.patient = True
+        try:
+            trainer.fit(MaskedLanguageModel(model, settings, plan), loader, ckpt_path=start, weights_only=True)
+        finally:
+            signals.patient = False
+    if signals.received is not None:
+        raise Stopped(signals.received, f"stopped at step {trainer.global_step:,}")
+    return Fitted(trainer.global_step * plan.tokens, journal.seconds)
+
+
+def world_size(settings: Training) -> int:
+    """Devices of a run, over all nodes; ValueError if this machine does not have them."""
+    try:
+        with quietly():
+            return int(make_trainer(settings).world_size)
+    except MisconfigurationException as error:
+        raise ValueError(f"accelerator, devices, strategy or precision do not fit this machine: {error}") from error
+
+
+def worker_count(settings: Training) -> int:
+    """Processes that read data, per device."""
+    if settings.workers != "auto":
+        return settings.workers
+    return min(8, os.cpu_count() or 1) if torch.cuda.is_available() else 0
+
+
+def precision(settings: Training) -> str:
+    """The precision that "auto" stands for on this machine."""
+    if settings.precision != "auto":
+        return settings.precision
+    on_cuda = torch.cuda.is_available() and settings.accelerator in ("auto", "gpu", "cuda")
+    return "bf16-mixed" if on_cuda else "32-true"
+
+
+def make_trainer(settings: Training, **options: Any) -> Trainer:
+    """Lightning's Trainer for ``settings``; all that it would write or show by itself is off."""
+    return Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy=settings.strategy,
+        precision=precision(settings),  # type: ignore[arg-type]
+        max_steps=settings.max_steps,
+        max_epochs=-1,
+        gradient_clip_val=settings.optimiser.clip,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        plugins=[WholeFiles()],
+        **options,
+    )
+
+
+def _validator(
+    model: Model, valid: MaskedLMData, settings: Training, plan: BatchPlan, signals: Signals
+) -> Callable[[], Score | None]:
+    """Scores this rank's share of the validation windows."""
+    windows: np.ndarray = spread(len(valid), settings.validation.share)[process_rank() :: plan.world]
+
+    def validate() -> Score | None:
+        evaluated = as_evaluated(model, settings.protocol)
+        return score(evaluated, valid, windows, plan.per_device, "validation", signals.asked_to_stop)
+
+    return validate
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """A block without Lightning's tips and notices; its errors come through."""
+    logs = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\.")
+            yield
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)

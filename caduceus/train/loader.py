@@ -1,0 +1,77 @@
+"""Micro-batches of a whole run, from any step on."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from caduceus.data import Batches
+from caduceus.train.batches import BatchPlan
+
+Sample = dict[str, np.ndarray]
+
+
+class Samples(Protocol):
+    """A dataset: global sample index -> named arrays, a pure function of the index."""
+
+    def __getitem__(self, sample: int) -> Sample: ...
+
+
+class Loader:
+    """What Lightning iterates over: one pass is the whole run, and its state is how many steps have been handed out.
+
+    A run that continues begins at the step after; which samples that step holds depends on nothing else.
+    """
+
+    def __init__(self, samples: Samples, plan: BatchPlan, steps: int, workers: int = 0, rank: int = 0) -> None:
+        self.samples, self.plan, self.steps, self.workers, self.rank = samples, plan, steps, workers, rank
+        self.handed_out = 0
+
+    def __len__(self) -> int:
+        """Micro-batches of the whole run, on this rank."""
+        return self.steps * self.plan.accumulate
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        plan = self.plan
+        batches = Batches(
+            batch=plan.sequences,
+            first=self.handed_out // plan.accumulate,
+            last=self.steps,
+            rank=self.rank,
+            world=plan.world,
+            accumulate=plan.accumulate,
+        )
+        loader: DataLoader[Any] = DataLoader(
+            self.samples,  # type: ignore[arg-type]
+            batch_sampler=batches,
+            num_workers=self.workers,
+            collate_fn=collate,
+            worker_init_fn=_ignore_signals,
+            pin_memory=torch.cuda.is_available(),
+        )
+        for batch in loader:
+            self.handed_out += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"steps": self.handed_out // self.plan.accumulate}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.handed_out = state["steps"] * self.plan.accumulate
+
+
+def collate(samples: Sequence[Sample]) -> dict[str, Tensor]:
+    """Samples of arrays (L,) as one of tensors (B, L)."""
+    return {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in samples[0]}
+
+
+def _ignore_signals(_: int) -> None:
+    """A signal to the whole process group is for the main process to act on, once the step is done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,44 @@
+"""What this machine computes with."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+
+def device_name() -> str:
+    """The device that ``accelerator: auto`` takes, in words.
+
+    >>> device_name() != ""
+    True
+    """
+    if torch.cuda.is_available():
+        count = torch.cuda.device_count()
+        return f"{count} x {torch.cuda.get_device_name(0)}" if count > 1 else torch.cuda.get_device_name(0)
+    if torch.backends.mps.is_available():
+        return f"Apple MPS ({platform.machine()})"
+    return f"CPU ({platform.processor() or platform.machine()})"
+
+
+def device() -> torch.device:
+    """The same, as torch names it."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def threads() -> int:
+    """Threads that torch computes with on the CPU."""
+    return torch.get_num_threads()
+
+
+def use_threads(count: int | None) -> None:
+    """From now on, in this process; None changes nothing."""
+    if count is not None:
+        torch.set_num_threads(count)
+
+
+def cuda_version() -> str | None:
+    """The CUDA version torch was built for, None for a CPU build."""
+    return torch.version.cuda

@@ -1,0 +1,1 @@
+"""Tests of training and of the recipes on top of it."""

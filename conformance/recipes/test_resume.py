@@ -1,0 +1,200 @@
+"""A run that is stopped and started again ends as one that was not: weights, table and order of the samples."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from caduceus.conformance.recipes.conftest import Recipes
+from caduceus.recipes import report
+from caduceus.train import fit as fitting
+from caduceus.train.bar import Bar
+from caduceus.train.metrics import MetricsFile, Row
+
+
+def outcome(run: Path) -> tuple[dict[str, Any], list[Row]]:
+    """Weights, and the table without the clock."""
+    rows = [
+        {name: value for name, value in row.items() if name != "seconds"}
+        for row in MetricsFile(run / "metrics.csv").rows()
+    ]
+    return {name: value.tobytes() for name, value in load_file(run / "model" / "model.safetensors").items()}, rows
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer than the runs."""
+    monkeypatch.setattr(report, "find_spec", lambda name: None)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run that was not stopped is kept, once a test has done it."""
+    return tmp_path_factory.mktemp("finished") / "whole"
+
+
+@pytest.fixture
+def uninterrupted(recipes: Recipes, folder: Path, finished: Path) -> Path:
+    """A folder of its own for each test."""
+    if not finished.exists():
+        assert recipes("run", "tiny", "--out", finished) == 0
+    shutil.copytree(finished, folder / "whole")
+    return folder / "whole"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_between_steps(
+    recipes: Recipes, uninterrupted: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, number: int
+) -> None:
+    original = Bar.after_update
+
+    def interrupt(self: Bar, trainer: Any, step: int, seen: Any) -> None:
+        original(self, trainer, step, seen)
+        if step == 3:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Bar, "after_update", interrupt)
+    assert recipes("run", "tiny", "--out", "parts") == 128 + number
+    said = capsys.readouterr().err
+    assert "stopped at step 4; the same command continues" in said
+    assert not (folder / "parts" / "results.json").exists()
+    monkeypatch.setattr(Bar, "after_update", original)
+    assert recipes("run", "tiny", "--out", "parts") == 0
+    assert "continuing from step-00000004.ckpt" in capsys.readouterr().out
+    assert outcome(folder / "parts") == outcome(uninterrupted)
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_signal_during_a_validation(
+    recipes: Recipes, uninterrupted: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    """At step 3, and at the last one, after which nothing is left to train."""
+    calls = []
+    original = fitting.score
+
+    def interrupt(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == which:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments)
+
+    monkeypatch.setattr(fitting, "score", interrupt)
+    assert recipes("run", "tiny", "--out", "parts") == 143
+    assert MetricsFile(folder / "parts" / "metrics.csv").rows()[-1]["step"] == 3 * which - 1
+    assert recipes("run", "tiny", "--out", "parts") == 0
+    assert outcome(folder / "parts") == outcome(uninterrupted)
+
+
+@pytest.mark.parametrize("left", [0, 1, 3, 6])
+def test_a_kill_at_any_step(recipes: Recipes, uninterrupted: Path, folder: Path, left: int) -> None:
+    """What a killed run leaves: a table that is ahead of its newest checkpoint, its last line cut short."""
+    parts = folder / "parts"
+    shutil.copytree(uninterrupted, parts)
+    for name in ("results.json", "report.html"):
+        (parts / name).unlink()
+    shutil.rmtree(parts / "model")
+    for path in sorted((parts / "checkpoints").iterdir())[left:]:
+        path.unlink()
+    with (parts / "metrics.csv").open("a") as file:
+        file.write("7,700,1")
+    assert recipes("run", "tiny", "--out", "parts") == 0
+    assert outcome(parts) == outcome(uninterrupted)
+    assert json.loads((parts / "results.json").read_text())["seconds"] < 60
+
+
+def test_a_truncated_checkpoint_is_reported_and_the_one_before_used(
+    recipes: Recipes, uninterrupted: Path, folder: Path, capsys: Any
+) -> None:
+    (uninterrupted / "results.json").unlink()
+    newest = uninterrupted / "checkpoints" / "step-00000006.ckpt"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    before = outcome(uninterrupted)
+    assert recipes("run", "tiny", "--out", "whole") == 0
+    said = capsys.readouterr().out
+    assert "step-00000006.ckpt cannot be read" in said
+    assert "continuing from step-00000005.ckpt" in said
+    assert outcome(uninterrupted) == before
+
+
+def test_workers_and_micro_batches_change_nothing_that_matters(
+    recipes: Recipes, folder: Path, uninterrupted: Path
+) -> None:
+    assert recipes("run", "tiny", "--set", "workers=1", "--out", "workers") == 0
+    assert outcome(folder / "workers") == outcome(uninterrupted)
+    assert recipes("run", "tiny", "--set", "batch.per_device=4", "--out", "whole_batch") == 0
+    for one, other in zip(outcome(folder / "whole_batch")[1], outcome(uninterrupted)[1], strict=True):
+        assert one["train/targets"] == other["train/targets"]
+        assert (one["train/loss"] or 0.0) == pytest.approx(other["train/loss"] or 0.0, rel=1e-5)
+
+
+def test_checkpoints_hold_plain_values_and_are_pruned(recipes: Recipes, folder: Path) -> None:
+    assert recipes("run", "tiny", "--set", "checkpoints.keep=2", "--out", "run") == 0
+    kept = sorted((folder / "run" / "checkpoints").iterdir())
+    assert [path.name for path in kept] == ["step-00000005.ckpt", "step-00000006.ckpt"]
+    assert torch.load(kept[-1], weights_only=True)["global_step"] == 6
+
+
+def test_another_genome_under_the_same_name_is_refused(
+    recipes: Recipes, uninterrupted: Path, folder: Path, capsys: Any
+) -> None:
+    (uninterrupted / "results.json").unlink()
+    text = (folder / "genome.fa").read_text()
+    (folder / "genome.fa").write_text(text[:-100] + text[-100:].replace("A", "C"))
+    assert recipes("run", "tiny", "--out", "whole") == 2
+    assert "began with another fasta (its sha256 differs)" in capsys.readouterr().err
+
+
+def test_a_real_kill(recipes: Recipes, uninterrupted: Path, folder: Path) -> None:
+    """SIGKILL from outside, at whatever moment the fourth row appears; the same command continues."""
+    command = [
+        sys.executable,
+        "-c",
+        "import sys, torch; torch.set_num_threads(1)\nfrom caduceus.recipes.__main__ import main\nsys.exit(main())",
+    ]
+    slow = subprocess.Popen([*command, "run", "tiny", "--out", "parts"], stdout=subprocess.DEVNULL)
+    table = folder / "parts" / "metrics.csv"
+    while slow.poll() is None and len(MetricsFile(table).rows()) < 4:
+        time.sleep(0.02)
+    slow.kill()
+    assert slow.wait() == -signal.SIGKILL
+    assert recipes("run", "tiny", "--out", "parts") == 0
+    assert outcome(folder / "parts") == outcome(uninterrupted)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_intact(
+    recipes: Recipes, uninterrupted: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    original = torch.save
+
+    def save(checkpoint: dict[str, Any], file: Any) -> None:
+        if checkpoint["global_step"] == 4:
+            file.write(b"the beginning of a checkpoint")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(checkpoint, file)
+
+    monkeypatch.setattr(torch, "save", save)
+    assert recipes("run", "tiny", "--out", "parts") == 1
+    assert "step-00000004.ckpt could not be written" in capsys.readouterr().err
+    left = sorted(path.name for path in (folder / "parts" / "checkpoints").iterdir())
+    assert left == [f"step-0000000{step}.ckpt" for step in (1, 2, 3)]
+    monkeypatch.setattr(torch, "save", original)
+    assert recipes("run", "tiny", "--out", "parts") == 0
+    assert outcome(folder / "parts") == outcome(uninterrupted)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(recipes: Recipes, folder: Path, capsys: Any) -> None:
+    assert recipes("run", "tiny", "--set", "optimiser.lr=1e30", "--set", "optimiser.clip=null", "--out", "nan") == 1
+    assert "the loss of step 3 is nan; a lower optimiser.lr" in capsys.readouterr().err
+    assert sorted(path.name for path in (folder / "nan" / "checkpoints").iterdir())[-1] == "step-00000002.ckpt"
