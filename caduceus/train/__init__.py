@@ -10,8 +10,10 @@ metrics      metrics.csv
 files        files that are there whole or not at all
 scoring      bits per base on held-out sequence, and predictions one base at a time
 properties   what a model declares, asserted before it trains
-measuring    time and memory of a step, on this machine
-journal, keeper, bar, signals
-             what happens between steps: a row and a validation, a checkpoint, a progress bar, a signal
+measuring    time and memory of a step, on this machine, which `machine` describes
+steps        the base of what happens after an update: `journal` writes a row and validates, `keeper` writes a
+             checkpoint, `bar` shows progress
+signals      SIGINT and SIGTERM, acted on between steps
+ranks        which process of several this is
 fit          the run itself
 """

@@ -140,6 +140,18 @@ def test_a_ph_model_is_evaluated_as_the_average_over_both_strands(recipes: Recip
     assert results["control_equivariance_error"] > 0.001
 
 
+def test_a_third_partys_mixer_trains_and_says_what_it_does_not_declare(
+    recipes: Recipes, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixer = "{kind: 'caduceus.conformance.examples.dilated_conv:DilatedConv', width: 5}"
+    options = [f"model.mixers=[{{kind: bimamba}}, {mixer}]", "max_steps=1"]
+    assert recipes("run", "tiny", *(word for option in options for word in ("--set", option))) == 0
+    assert "bidirectional: not declared by every mixer" in capsys.readouterr().out
+    results = json.loads((only_run(folder) / "results.json").read_text())
+    assert results["equivariance_error"] == 0.0
+    assert results["control_equivariance_error"] > 0.001
+
+
 def test_the_official_protocol_is_named_and_evaluates_what_it_trains(
     recipes: Recipes, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
