@@ -211,9 +211,9 @@ class Strands(Space):
         return f"Strands({self.channels})"
 
 
-@dataclass(frozen=True)
-class Track(Space):
-    """A value per position (B, L, C): positions flip, channels move by ``rep``; ``Track(3)`` has a trivial one."""
+@dataclass(frozen=True, repr=False, init=False)
+class _OfChannels(Space):
+    """A space whose last axis moves by ``rep``; a number of channels stands for that many trivial ones."""
 
     rep: Rep
 
@@ -223,6 +223,13 @@ class Track(Space):
     @property
     def channels(self) -> int:
         return self.rep.channels
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.rep})"
+
+
+class Track(_OfChannels):
+    """A value per position (B, L, C): positions flip, channels move by ``rep``; ``Track(3)`` has a trivial one."""
 
     def _shape_names(self) -> tuple[Any, ...]:
         return ("B", "L", self.rep.channels)
@@ -230,31 +237,15 @@ class Track(Space):
     def _act(self, x: Any) -> Any:
         return self.rep.act(flip(x, 1))
 
-    def __repr__(self) -> str:
-        return f"Track({self.rep})"
 
-
-@dataclass(frozen=True)
-class Vector(Space):
+class Vector(_OfChannels):
     """A value per sequence (B, C): the channels move by ``rep``; ``Vector(3)``, trivial, is an invariant."""
-
-    rep: Rep
-
-    def __init__(self, rep: Rep | int) -> None:
-        object.__setattr__(self, "rep", trivial(rep) if isinstance(rep, int) else rep)
-
-    @property
-    def channels(self) -> int:
-        return self.rep.channels
 
     def _shape_names(self) -> tuple[Any, ...]:
         return ("B", self.rep.channels)
 
     def _act(self, x: Any) -> Any:
         return self.rep.act(x)
-
-    def __repr__(self) -> str:
-        return f"Vector({self.rep})"
 
 
 def token_rep(alphabet: Alphabet) -> Rep:
