@@ -84,7 +84,7 @@ def positions_unmoved(model: Any, where: int, *, length: int = 12, seed: int = 0
     with _evaluating(model):
         y = np.stack([_call(model, row[None]) for row in ids])[:, 0]
     if y.ndim == 4:
-        y = np.moveaxis(np.stack([y[:, 0], y[:, 1, ::-1]], -1), 1, 1).reshape(len(BASES), length, -1)
+        y = np.concatenate([y[:, 0], y[:, 1, ::-1]], axis=-1)
     if y.ndim != 3:
         raise TypeError(f"an output per position is expected, got {model.space_out}")
     moved = np.abs(y - y[:1]).max(axis=(0, 2)) > 0
