@@ -75,12 +75,16 @@ def build(
     return model.to(device)
 
 
+def _dtype_name(dtype: Any) -> str:
+    """``float64`` for that name, torch's or NumPy's dtype; ``None`` for None."""
+    name = dtype.__name__ if isinstance(dtype, type) else str(dtype)
+    return name.removeprefix("torch.").replace("double", "float64")
+
+
 def _dtype(dtype: Any) -> torch.dtype:
     import torch
 
-    if dtype is None:
-        return torch.float32
-    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    found = torch.float32 if dtype is None else getattr(torch, _dtype_name(dtype), None)
     if not isinstance(found, torch.dtype):
         raise ValueError(f"dtype is {dtype!r}, expected a torch dtype or its name, such as 'float32'")
     return found
@@ -98,7 +102,7 @@ def _module(spec: Model | Symmetrize, kernels: Backend) -> TokenModel:
 def _reference(spec: Model | Symmetrize, seed: int, weights: Mapping[str, Any] | None, dtype: Any, device: Any) -> Any:
     from caduceus import reference
 
-    if device is not None or dtype not in (None, "float64"):
+    if str(device) not in ("None", "cpu") or _dtype_name(dtype) not in ("None", "float64"):
         raise ValueError(f"the reference computes in float64 on the CPU, got dtype={dtype}, device={device}")
     if weights is None:
         weights = spec.initial_weights(seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,25 +25,33 @@ def masked_lm(
         graph, so that a backward gives zero gradients, never NaN.
 
     Raises:
-        ValueError: shapes do not fit together.
+        ValueError: shapes do not fit together, or a label is neither ``ignore_index`` nor an id of the vocabulary.
 
     >>> loss, n_targets = masked_lm(torch.zeros(1, 2, 16), torch.tensor([[7, 4]]))
     >>> round(loss.item(), 4), n_targets
     (2.7726, 1)
     """
+    logits, labels = _tensor(logits), _tensor(labels)
     if logits.ndim != 3 or labels.shape != logits.shape[:2]:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)} and labels {tuple(labels.shape)}, expected (B, L, V), (B, L)"
         )
+    loss_weights = None if loss_weights is None else _tensor(loss_weights)
     if loss_weights is not None and loss_weights.shape != labels.shape:
         raise ValueError(f"loss_weights have shape {tuple(loss_weights.shape)}, expected {tuple(labels.shape)}")
     wide = _wide(logits)
     target = labels != ignore_index
     n_targets = int(target.sum())
-    kept = wide[target]
+    kept, ids = wide[target], labels[target].long()
     if n_targets == 0:
         return kept.sum(), 0
-    ce = F.cross_entropy(kept, labels[target].long(), reduction="none")
+    # torch would pass over -100 in silence and count it as a target.
+    if (outside := ids[(ids < 0) | (ids >= logits.shape[2])]).numel():
+        raise ValueError(
+            f"labels hold {int(outside[0])}, expected ids from 0 to {logits.shape[2] - 1}, "
+            f"or ignore_index={ignore_index} where there is no target"
+        )
+    ce = F.cross_entropy(kept, ids, reduction="none")
     if loss_weights is None:
         return ce.mean(), n_targets
     weights = loss_weights[target].to(wide.dtype)
@@ -54,13 +64,16 @@ def classification(logits: Tensor, labels: Tensor, problem_type: str) -> Tensor:
 
     Args:
         logits: (B, classes).
-        labels: (B,) class ids for ``single_label_classification``; (B, classes) of 0 and 1 for
+        labels: tensor or array. (B,) class ids for ``single_label_classification``; (B, classes) of 0 and 1 for
             ``multi_label_classification``; (B, classes), or (B,) with one label, for ``regression``.
 
     Raises:
         ValueError: the problem type is unknown or the shapes do not fit it.
     """
+    logits, labels = _tensor(logits), _tensor(labels)
     wide = _wide(logits)
+    if logits.shape[0] == 0:
+        return wide.sum()
     if problem_type == "single_label_classification":
         _expect(labels, (logits.shape[0],), problem_type)
         return F.cross_entropy(wide, labels.long())
@@ -75,6 +88,11 @@ def classification(logits: Tensor, labels: Tensor, problem_type: str) -> Tensor:
         f"problem_type is {problem_type!r}, expected single_label_classification, "
         "multi_label_classification or regression"
     )
+
+
+def _tensor(x: Any) -> Tensor:
+    """Labels often come as NumPy arrays, as does everything from the reference."""
+    return x if isinstance(x, Tensor) else torch.as_tensor(x)
 
 
 def _wide(logits: Tensor) -> Tensor:

@@ -11,7 +11,14 @@ A third party's mixer is a class in any importable file:
         def module(self, backend):                 # backend: caduceus.interfaces.Backend
             return MyTorchModule(self.d_model, self.width)   # forward(x, mask=None), x (B, L, C), one strand
 
-`self.d_model` is the number of channels of one strand, filled in by the model that holds the part.
+`self.d_model` is the number of channels of one strand, filled in by the model that holds the part. Where a mask
+(B, L) is False, x is 0 and what forward returns is put to 0; what it returns elsewhere must not depend on what stands
+there. A part that cannot promise this declares ``uses_mask = False``. With a method
+
+        def reference(self):                       # f(weights, x, mask=None) -> y in NumPy
+            return my_numpy_function               # weights: dict of the module's arrays by their names in it
+
+its values and gradients are compared with that function too; without one only its laws are tested.
 """
 
 from __future__ import annotations

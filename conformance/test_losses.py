@@ -103,3 +103,22 @@ def test_masked_lm_refuses_what_does_not_fit(logits: Any, labels: Any, options: 
 def test_classification_refuses_what_does_not_fit(kind: str, labels: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         caduceus.losses.classification(torch.zeros(2, 3), torch.zeros(labels), kind)
+
+
+@pytest.mark.parametrize("label", [-100, -1, 16])
+def test_labels_outside_the_vocabulary_are_refused(label: int) -> None:
+    """torch passes over -100 in silence, which would count it among the targets."""
+    with pytest.raises(ValueError, match=rf"labels hold {label}, expected ids from 0 to 15, or ignore_index=4"):
+        caduceus.losses.masked_lm(torch.zeros(1, 2, 16), torch.tensor([[label, 7]]))
+
+
+def test_arrays_are_labels_too() -> None:
+    loss, targets = caduceus.losses.masked_lm(torch.zeros(1, 2, 16), np.array([[7, 4]]))
+    assert (round(float(loss), 6), targets) == (round(float(np.log(16)), 6), 1)
+
+
+def test_an_empty_batch_costs_nothing() -> None:
+    empty = torch.zeros(0, 3, requires_grad=True)
+    loss = caduceus.losses.classification(empty, torch.zeros(0, dtype=torch.long), "single_label_classification")
+    loss.backward()
+    assert loss.item() == 0.0

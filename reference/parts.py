@@ -87,7 +87,10 @@ def part_function(spec: Spec, path: str = "") -> Callable[..., Any]:
     elif hasattr(spec, "reference"):
         formula = spec.reference()
     else:
-        raise NoReference(f"{name} has no reference: give its class a method reference() that returns f(weights, ...)")
+        raise NoReference(
+            f"{name} has no reference: give its class a method reference(self) that returns "
+            "f(weights, x, mask=None) -> y in NumPy"
+        )
     wrap = {"mixer": _masked_mixer, "strand_mixer": _masked_strand_mixer, "head": _masked_head}.get(spec.role)
     return formula if wrap is None else wrap(formula, None if spec.uses_mask else name)
 

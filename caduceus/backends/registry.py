@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import logging
 from collections.abc import Callable
@@ -85,7 +86,11 @@ def get_backend(name: str | Backend) -> Backend:
     if ":" in name:
         return _load(name)
     if name not in _BACKENDS:
-        raise ValueError(f"unknown backend {name!r}, expected auto, {', '.join(_BACKENDS)}, or 'package.module:Class'")
+        near = difflib.get_close_matches(name, _BACKENDS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ","
+        raise ValueError(
+            f"unknown backend {name!r}{hint} expected auto, {', '.join(_BACKENDS)}, or 'package.module:Class'"
+        )
     missing = _BACKENDS[name].probe()
     if missing is not None:
         raise BackendUnavailable(f"backend {name!r} cannot run here: {missing}")
@@ -102,9 +107,12 @@ def _fastest() -> Backend:
 @cache
 def _load(target: str) -> Backend:
     module, _, path = target.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in path.split("."):
-        found = getattr(found, part)
+    try:
+        found: Any = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ValueError(f"backend {target!r} cannot be loaded: {error}") from error
     backend = found() if isinstance(found, type) else found
     if not isinstance(backend, Backend):
         raise ValueError(f"{target} is no backend: it lacks one of name, dtypes, selective_scan, causal_conv, add_norm")

@@ -78,7 +78,10 @@ class Model(TokenModel):
         ids = as_ids(input_ids, self)
         if ids.ndim == 3:
             if self.spec.equivariance == "ps" or not self._reads_both():
-                raise ValueError(f"input_ids have shape {tuple(ids.shape)}, expected (B, L): the model forms rc itself")
+                raise ValueError(
+                    f"input_ids have shape {tuple(ids.shape)}, expected (B, L): a pair is for a plain model whose head "
+                    "conjoins, in this mode (train or eval); everything else reads (B, L)"
+                )
             pair = [ids[..., 0], ids[..., 1]]
         else:
             pair = [ids, self.space_in.act(ids)] if both else [ids]
