@@ -30,7 +30,8 @@ def build(
 
     Args:
         spec: a `parts.Model` or `parts.Symmetrize`.
-        backend: "auto", a name, ``package.module:Class``, or a backend; "reference" gives the NumPy model.
+        backend: "auto", the fastest for this dtype and device; a name; ``package.module:Class``; or a backend. Give
+            ``device`` rather than moving the model later: kernels stay those it was built with.
         dtype: torch dtype or its name; float32 if not given.
         device: torch device; the CPU if not given.
         seed: of the initial weights. The same seed gives the same weights on every backend.
@@ -53,7 +54,7 @@ def build(
     """
     if not isinstance(spec, Model | Symmetrize):
         raise TypeError(f"build expects a parts.Model or parts.Symmetrize, got {type(spec).__name__}")
-    kernels = get_backend(backend)
+    kernels = get_backend(backend, device=str(device or "cpu").partition(":")[0], dtype=_dtype_name(dtype or "float32"))
     if kernels.name == "reference":
         return _reference(spec, seed, weights, dtype, device)
     import torch

@@ -30,9 +30,12 @@ class BackendUnavailable(RuntimeError):
 
 
 class _Entry(NamedTuple):
+    """Where a backend is; what it lacks here, or None; what to say if it lacks nothing; where `auto` may take it."""
+
     target: str
     probe: Callable[[], str | None]
-    present: str
+    present: Callable[[], str]
+    suits: Callable[[str, str], bool] = lambda device, dtype: True
 
 
 def _importable(module: str) -> Callable[[], str | None]:
@@ -50,30 +53,64 @@ def _not_in_this_version(what: str) -> Callable[[], str | None]:
     return lambda: f"{what} are not part of this version; use backend='torch', which runs on any device"
 
 
+def _cpu_lacks() -> str | None:
+    if (missing := _importable("torch")()) is not None:
+        return missing
+    from caduceus.backends.cpu.library import LibraryUnusable, choose_target
+
+    try:
+        choose_target()
+    except LibraryUnusable as error:
+        return str(error)
+    return None
+
+
+def _cpu_present() -> str:
+    from caduceus.backends.cpu.library import choose_target
+
+    return f"compiled kernels for {choose_target().name}, float32 and float64, differentiable once"
+
+
+def _on_cpu(device: str, dtype: str) -> bool:
+    return device == "cpu" and dtype in ("float32", "float64")
+
+
 # Fastest first; `auto` never takes the reference.
 _BACKENDS: dict[str, _Entry] = {
-    "cuda": _Entry("", _not_in_this_version("mamba-ssm and causal-conv1d kernels"), ""),
-    "cpu": _Entry("", _not_in_this_version("compiled CPU kernels"), ""),
-    "torch": _Entry("caduceus.backends.torch:TorchBackend", _importable("torch"), "plain torch operations, any device"),
-    "reference": _Entry("caduceus.reference:Backend", _importable("numpy"), "NumPy, float64, for checking the others"),
+    "cuda": _Entry("", _not_in_this_version("mamba-ssm and causal-conv1d kernels"), str),
+    "cpu": _Entry("caduceus.backends.cpu:CpuBackend", _cpu_lacks, _cpu_present, _on_cpu),
+    "torch": _Entry(
+        "caduceus.backends.torch:TorchBackend",
+        _importable("torch"),
+        lambda: "plain torch operations, any device, differentiable twice",
+    ),
+    "reference": _Entry(
+        "caduceus.reference:Backend",
+        _importable("numpy"),
+        lambda: "NumPy, float64, for checking the others",
+        lambda device, dtype: False,
+    ),
 }
 
 
 def available_backends() -> list[BackendInfo]:
     """Every backend of this library with whether it can run here and why.
 
-    >>> [info.name for info in available_backends() if info.available]
-    ['torch', 'reference']
+    >>> [info.name for info in available_backends()]
+    ['cuda', 'cpu', 'torch', 'reference']
     """
     found = []
     for name, entry in _BACKENDS.items():
         missing = entry.probe()
-        found.append(BackendInfo(name, missing is None, missing or entry.present))
+        found.append(BackendInfo(name, missing is None, missing or entry.present()))
     return found
 
 
-def get_backend(name: str | Backend) -> Backend:
+def get_backend(name: str | Backend, *, device: str = "cpu", dtype: str = "float32") -> Backend:
     """The backend ``name``: one of this library, ``package.module:Class`` for a third party's, or "auto".
+
+    Args:
+        device, dtype: what "auto" is to be the fastest for: a torch device type and the name of a dtype.
 
     Raises:
         ValueError: no backend has that name.
@@ -82,7 +119,7 @@ def get_backend(name: str | Backend) -> Backend:
     if not isinstance(name, str):
         return name
     if name == "auto":
-        return _fastest()
+        return _fastest(device, dtype)
     if ":" in name:
         return _load(name)
     if name not in _BACKENDS:
@@ -98,9 +135,13 @@ def get_backend(name: str | Backend) -> Backend:
 
 
 @cache
-def _fastest() -> Backend:
-    name = next(info.name for info in available_backends() if info.available and info.name != "reference")
-    log.info("backend auto: %s", name)
+def _fastest(device: str, dtype: str) -> Backend:
+    lacking = {name: entry.probe() for name, entry in _BACKENDS.items() if entry.suits(device, dtype)}
+    name = next(name for name, missing in lacking.items() if missing is None)
+    if name == "torch" and lacking.get("cpu"):
+        log.warning("backend auto: torch, the portable one, since cpu cannot run here: %s", lacking["cpu"])
+    else:
+        log.info("backend auto: %s", name)
     return get_backend(name)
 
 

@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from caduceus.backends.registry import get_backend
 from caduceus.recipes.pretraining import Pretraining
 from caduceus.train import machine
 from caduceus.train.fit import precision
@@ -38,7 +37,7 @@ def environment(recipe: Pretraining, files: dict[str, str], world: int) -> dict[
         "command": sys.argv[1:],
         "versions": versions(),
         "platform": platform.platform(),
-        "backend": get_backend(recipe.backend).name,
+        "backend": machine.kernels(recipe.backend, recipe.accelerator).name,
         "device": machine.device_name(),
         "devices": world,
         "threads": machine.threads(),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from caduceus.backends.registry import BackendUnavailable, get_backend
+from caduceus.backends.registry import BackendUnavailable
 from caduceus.construct import build
 from caduceus.data import Genome, Intervals, MaskedLMData, cut_windows
 from caduceus.recipes.errors import Refused
@@ -15,7 +15,7 @@ from caduceus.recipes.pretraining import Pretraining
 from caduceus.train.bar import say
 from caduceus.train.batches import BatchPlan, plan_batches
 from caduceus.train.fit import world_size
-from caduceus.train.machine import use_threads
+from caduceus.train.machine import kernels, use_threads
 from caduceus.train.properties import assert_declared
 
 # Validation and test always ask the same questions, whatever the seed of the training.
@@ -49,13 +49,14 @@ def prepared_model(recipe: Pretraining) -> tuple[Any, BatchPlan]:
     """
     use_threads(recipe.threads)
     with refusing():
-        if get_backend(recipe.backend).name == "reference":
+        computing = kernels(recipe.backend, recipe.accelerator)
+        if computing.name == "reference":
             raise Refused("backend is 'reference', which does not train; give backend auto or torch")
         plan = plan_batches(recipe.batch, recipe.data.length, world_size(recipe))
-        model = build(recipe.spec, backend=recipe.backend, seed=recipe.seed)
+        model = build(recipe.spec, backend=computing, seed=recipe.seed)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     say(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
-    say(f"model  {parameters:,} parameters, {recipe.spec.equivariance}, {get_backend(recipe.backend).name} backend")
+    say(f"model  {parameters:,} parameters, {recipe.spec.equivariance}, {computing.name} backend")
     for line in assert_declared(model):
         say(f"       {line}")
     return model, plan

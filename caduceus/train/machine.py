@@ -6,6 +6,9 @@ import platform
 
 import torch
 
+from caduceus.backends.registry import get_backend
+from caduceus.interfaces import Backend
+
 
 def device_name() -> str:
     """The device that ``accelerator: auto`` takes, in words.
@@ -26,6 +29,12 @@ def device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def kernels(backend: str, accelerator: str) -> Backend:
+    """The backend that a run computes with, where Lightning's ``accelerator`` puts it."""
+    on_cpu = accelerator == "cpu" or device().type == "cpu"
+    return get_backend(backend, device="cpu" if on_cpu else device().type)
 
 
 def threads() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,13 +22,14 @@ INSTALLED_AS = {
 }
 GOLDEN = "caduceus/conformance/golden/"
 GOLDEN_BYTES = 2_000_000
+KERNELS = "caduceus/backends/cpu/_kernels.so"
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout: building leaves files behind, and old ones would end up in the wheel."""
     copy = tmp_path_factory.mktemp("source") / "checkout"
-    unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs")
+    unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "*.so", "build", "dist", "runs")
     shutil.copytree(ROOT, copy, ignore=unwanted)
     return copy
 
@@ -60,10 +62,15 @@ def test_every_file_is_inside_and_no_other(source: Path, sizes: dict[str, int]) 
         files = (path.relative_to(source / folder) for path in (source / folder).rglob("*") if path.is_file())
         expected |= {f"{package}/{file.as_posix()}" for file in files}
     expected = {name for name in expected if not name.startswith((GOLDEN, "caduceus/conformance/project/"))}
-    found = {name for name in sizes if ".dist-info/" not in name and not name.startswith(GOLDEN)}
+    found = {name for name in sizes if ".dist-info/" not in name and not name.startswith(GOLDEN)} - {KERNELS}
     assert sorted(expected - found) == [], "give their folder an __init__.py, or name them in package-data"
     assert sorted(found - expected) == []
     assert {"caduceus/py.typed", "caduceus/data/genomes/ecoli_K12_MG1655.fa.gz"} <= found
+
+
+def test_kernels_are_compiled_where_there_is_a_compiler(wheel: Path, sizes: dict[str, int]) -> None:
+    assert (KERNELS in sizes) == (shutil.which("c++") is not None)
+    assert re.fullmatch(r"caduceus-[^-]+-py3-none-(?!any)\w+\.whl", wheel.name), "any Python 3, one platform"
 
 
 def test_licence_and_notice_are_inside(sizes: dict[str, int]) -> None:

@@ -1,0 +1,95 @@
+// The interface of the library: plain C, no pointer kept after a call. Python mirrors these structs in `library.py`.
+//
+// B batch, L length, E channels, N states, K taps. All arrays of one call are float32, or all float64 (`wide`).
+#pragma once
+
+#include <stdint.h>
+
+extern "C" {
+
+// A (B, L, .) array whose last axis is contiguous: element (b, t, c) is at data[b * batch + t * time + c].
+// `data` is null where an optional array is absent.
+typedef struct {
+    void* data;
+    int64_t batch, time;
+} caduceus_rows;
+
+// The selective scan of `caduceus.interfaces.Scan`; arrays that are no rows are contiguous.
+typedef struct {
+    int32_t wide, threads, reverse, softplus;
+    int32_t accumulate;  // add what y holds before the gate: the gate of two directions is applied once, to their sum
+    int32_t unused;
+    int64_t batch, length, channels, states;
+    caduceus_rows u, dt, B, C, z, y;
+    caduceus_rows mask;                            // bytes, 1 at valid positions; optional
+    const void *A, *D, *dt_bias, *state;           // (E, N), (E), (E), (B, E, N); all but A optional
+    void* last;                                    // (B, E, N), optional
+    void* checkpoints;                             // (B, ceil(L / tile), N, E): the state before each tile; optional
+} caduceus_scan;
+
+// Its gradients, given the same arrays (y is not read) and the checkpoints that the forward wrote.
+typedef struct {
+    caduceus_scan scan;
+    caduceus_rows dy, du, ddt, dz;
+    int32_t accumulate_dz, unused;
+    void *dB, *dC;                        // (groups, B, L, N): partial sums over groups of channels
+    void *dA, *dD, *ddt_bias;             // (B, E, N), (B, E), (B, E): partial sums; all but dA optional
+    const void* dlast;                    // (B, E, N), optional
+    void* dstate;                         // (B, E, N), optional
+} caduceus_scan_gradients;
+
+// Depthwise convolution of `caduceus.interfaces.Backend.causal_conv`.
+typedef struct {
+    int32_t wide, threads, reverse, silu;
+    int64_t batch, length, channels, taps;
+    caduceus_rows x, y, mask;
+    const void *weight, *bias, *state;  // (E, K), (E), (B, E, K - 1); bias and state optional
+    void* last;                         // (B, E, K - 1), optional
+} caduceus_conv;
+
+typedef struct {
+    caduceus_conv conv;
+    caduceus_rows dy, dx;
+    const void* dlast;        // (B, E, K - 1), optional
+    void *dweight, *dbias;    // (B * chunks, E, K), (B * chunks, E): partial sums; dbias optional
+    void* dstate;             // (B, E, K - 1), optional
+    int64_t chunks;           // of the length
+} caduceus_conv_gradients;
+
+// total = x + residual; normed = norm(total) weight + bias. Rows of `channels`, all contiguous.
+typedef struct {
+    int32_t wide, threads, centred;  // centred: subtract the mean (layer norm), else root mean square
+    int32_t unused;
+    int64_t rows, channels;
+    double eps;
+    const void *x, *residual, *weight, *bias;  // residual and bias optional
+    void *normed, *total;                      // total only with a residual
+} caduceus_norm;
+
+typedef struct {
+    caduceus_norm norm;            // x is the total; residual, bias, normed and total are not used
+    const void *dnormed, *dtotal;  // dtotal optional
+    void *dx, *dweight, *dbias;    // (rows, E), (parts, E), (parts, E): partial sums; dbias optional
+    int64_t parts;                 // of the rows
+} caduceus_norm_gradients;
+
+// Raised with every change to this file; `library.py` refuses a library with another.
+#define CADUCEUS_ABI 1
+int caduceus_abi(void);
+
+// Instruction sets, fastest first; `target` below is an index into them.
+int caduceus_targets(void);
+const char* caduceus_target_name(int target);
+int caduceus_target_runs(int target);  // whether this processor has it
+int caduceus_openmp(void);             // whether threads are OpenMP's
+
+int64_t caduceus_scan_tile(void);
+int64_t caduceus_scan_groups(int target, const caduceus_scan* scan);
+
+void caduceus_scan_forward(int target, const caduceus_scan* scan);
+void caduceus_scan_backward(int target, const caduceus_scan_gradients* gradients);
+void caduceus_conv_forward(int target, const caduceus_conv* conv);
+void caduceus_conv_backward(int target, const caduceus_conv_gradients* gradients);
+void caduceus_norm_forward(int target, const caduceus_norm* norm);
+void caduceus_norm_backward(int target, const caduceus_norm_gradients* gradients);
+}

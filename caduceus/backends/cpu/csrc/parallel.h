@@ -1,0 +1,16 @@
+// Tasks on threads; compiled once, for any processor.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace caduceus {
+
+typedef void (*Task)(const void* context, int64_t index, void* scratch);
+
+// Run task(context, i, scratch) for every i below `tasks`, on at most `threads` threads. Each thread has its own
+// `scratch`, of `bytes` bytes with unspecified content, aligned to 64. Denormal numbers are flushed to zero inside: a
+// state decays through them, and they are a hundred times slower.
+void parallel(int64_t tasks, int threads, size_t bytes, Task task, const void* context);
+
+}  // namespace caduceus

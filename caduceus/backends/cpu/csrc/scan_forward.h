@@ -1,0 +1,165 @@
+// The selective scan forward; `scan_tile.h` has its equation.
+#pragma once
+
+#include "scan_tile.h"
+
+namespace CADUCEUS_ISA {
+
+// States kept in registers at a time, and of those how many exponentials side by side.
+template <class T>
+struct Registers {
+    static constexpr int STATES = 4, SIDE = 2;
+};
+#if defined(__AVX512F__)
+template <>
+struct Registers<float> {
+    static constexpr int STATES = 16, SIDE = 2;  // with more, states leave the registers
+};
+#elif defined(__AVX2__) || defined(__aarch64__)
+template <>
+struct Registers<float> {
+    static constexpr int STATES = 8, SIDE = 4;
+};
+#endif
+constexpr int64_t FORWARD_CHANNELS = 512;  // most of a group: its buffers stay in a second-level cache
+
+template <class T>
+struct ForwardColumn {
+    static constexpr int W = WIDTH<T>;
+    // Offsets of the buffers (TILE, W) of a column; the last, odd line keeps columns off the same cache sets.
+    static constexpr int64_t DELTA = 0, DRIVE = TILE * W, Y = 2 * TILE * W, SIZE = 3 * TILE * W + LINE<T>;
+};
+
+// P states of one column over one tile: y_t += C_t . s_t.
+template <int P, int SIDE, bool IN_RANGE, class T>
+void recur(T* column, const T* B, const T* C, int64_t N, const T* rates, T* states, int steps, const Ahead<T> ahead) {
+    using V = Vec<T>;
+    using Column = ForwardColumn<T>;
+    constexpr int W = WIDTH<T>;
+    V s[P];
+    UNROLL for (int n = 0; n < P; n++) s[n] = load(states + n * W);
+    for (int t = 0; t < steps; t++) {
+        ahead.ask(t);
+        T* at = column + t * W;
+        const V d = load(at + Column::DELTA), x = load(at + Column::DRIVE);
+        V y = load(at + Column::Y);
+        UNROLL for (int n = 0; n < P; n += SIDE) {
+            V decay[SIDE];
+            exp2_products<!IN_RANGE>(d, rates + n * W, decay);
+            UNROLL for (int i = 0; i < SIDE; i++) s[n + i] = fma(decay[i], s[n + i], x * B[t * N + n + i]);
+            UNROLL for (int i = 0; i < SIDE; i++) y = fma(s[n + i], broadcast(C[t * N + n + i]), y);
+        }
+        store(at + Column::Y, y);
+    }
+    UNROLL for (int n = 0; n < P; n++) store(states + n * W, s[n]);
+}
+
+template <class T>
+class ScanForward {
+    using Tile = ScanTile<T>;
+    using Column = ForwardColumn<T>;
+    using V = Vec<T>;
+    static constexpr int W = WIDTH<T>;
+
+    Tile tile;
+    T* columns;
+
+  public:
+    ScanForward(const caduceus_scan& scan, int64_t b, Group group, Arena arena) : tile(scan, b, group, arena) {
+        take(arena, group.columns * Column::SIZE, columns);
+    }
+
+    static size_t bytes(int64_t columns, int64_t states) {
+        return Tile::bytes(columns, states) + Arena::bytes<T>(columns * Column::SIZE);
+    }
+
+    void run() {
+        for (int64_t i = 0; i < tile.tiles(); i++) {
+            tile.move_to(i);
+            if (tile.a.checkpoints != nullptr) keep_states(i);
+            for (int t = 0; t < tile.steps; t++) read_row(t);
+            for (int64_t c = 0; c < tile.group.columns; c++) {
+                if (tile.in_range(c, columns + c * Column::SIZE + Column::DELTA)) {
+                    walk<true>(c);
+                } else {
+                    walk<EXP2_SATURATES<T>>(c);
+                }
+            }
+            for (int t = 0; t < tile.steps; t++) write_row(t);
+        }
+        tile.store_states(static_cast<T*>(tile.a.last), tile.states);
+    }
+
+  private:
+    void keep_states(int64_t i) const {
+        for (int64_t c = 0; c < tile.group.columns; c++)
+            for (int64_t n = 0; n < tile.N; n++)
+                store(tile.checkpoint(i, c, n), load(tile.states + (c * tile.N + n) * W), tile.lanes(c));
+    }
+
+    void read_row(int t) {
+        const int64_t p = tile.at(t), start = tile.group.channel;
+        const bool valid = tile.valid(p), softplus = tile.a.softplus;
+        const T *u = tile.u.at(tile.b, p) + start, *dt = tile.dt.at(tile.b, p) + start;
+        const T *bias = tile.bias, *skip = tile.skip;
+        T* buffers = columns + t * W;
+        each_column<W>(tile.group.channels, [=](int64_t c, int64_t count) {
+            const V x = load(u + c * W, count);
+            V d{}, drive{};
+            if (valid) {
+                d = load(dt + c * W, count) + load(bias + c * W);
+                if (softplus) d = Softplus<V>(d).value;
+                drive = d * x;
+            }
+            T* to = buffers + c * Column::SIZE;
+            store(to + Column::DELTA, d);
+            store(to + Column::DRIVE, drive);
+            store(to + Column::Y, load(skip + c * W) * x);
+        });
+    }
+
+    template <bool IN_RANGE>
+    void walk(int64_t c) {
+        int64_t n = 0;
+        constexpr int P = Registers<T>::STATES;
+        for (; n + P <= tile.N; n += P) pass<P, Registers<T>::SIDE, IN_RANGE>(c, n);
+        for (; n + 4 <= tile.N; n += 4) pass<4, 2, IN_RANGE>(c, n);
+        for (; n < tile.N; n++) pass<1, 1, IN_RANGE>(c, n);
+    }
+
+    template <int P, int SIDE, bool IN_RANGE>
+    void pass(int64_t c, int64_t n) {
+        const int64_t state = (c * tile.N + n) * W;
+        T* column = columns + c * Column::SIZE;
+        recur<P, SIDE, IN_RANGE>(column, tile.B_tile + n, tile.C_tile + n, tile.N, tile.rates + state,
+                                 tile.states + state, tile.steps, n == 0 ? ahead(c) : Ahead<T>(column));
+    }
+
+    Ahead<T> ahead(int64_t c) const {
+        Ahead<T> ahead(columns);
+        if (!tile.starts_line(c) || tile.first + 2 * TILE > tile.a.length) return ahead;
+        tile.add_to(ahead, tile.u, c, TILE);
+        tile.add_to(ahead, tile.dt, c, TILE);
+        tile.add_to(ahead, tile.a.y, c, TILE);
+        if (tile.z) tile.add_to(ahead, tile.z, c, TILE);
+        return ahead;
+    }
+
+    void write_row(int t) const {
+        const int64_t p = tile.at(t), start = tile.group.channel;
+        const bool accumulate = tile.a.accumulate, gated = bool(tile.z);
+        const T *from = columns + t * W + Column::Y, *z = gated ? tile.z.at(tile.b, p) + start : nullptr;
+        T* out = Rows<T>(tile.a.y).at(tile.b, p) + start;
+        each_column<W>(tile.group.channels, [=](int64_t c, int64_t count) {
+            V y = load(from + c * Column::SIZE);
+            if (accumulate) y = y + load(out + c * W, count);
+            if (gated) {
+                const V gate = load(z + c * W, count);
+                y = y * (gate * sigmoid(gate));
+            }
+            store(out + c * W, y, count);
+        });
+    }
+};
+
+}  // namespace CADUCEUS_ISA

@@ -1,0 +1,157 @@
+"""The compiled library: its structs (`csrc/abi.h`) and functions by ctypes, and which instruction set to use."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import POINTER, Structure, c_char_p, c_double, c_int, c_int32, c_int64, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from caduceus.backends.cpu.compile import LIBRARY
+
+ABI = 1
+REBUILD = (
+    "install caduceus again where a C++ compiler is present (in a checkout: python caduceus/backends/cpu/compile.py), "
+    "or use backend='torch'"
+)
+ISA_VARIABLE = "CADUCEUS_CPU_ISA"
+PATH = Path(__file__).parent / LIBRARY
+
+
+class Rows(Structure):
+    """A (B, L, .) array whose last axis is contiguous."""
+
+    _fields_ = [("data", c_void_p), ("batch", c_int64), ("time", c_int64)]
+
+
+class Scan(Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("wide", "threads", "reverse", "softplus", "accumulate", "unused")),
+        *((name, c_int64) for name in ("batch", "length", "channels", "states")),
+        *((name, Rows) for name in ("u", "dt", "B", "C", "z", "y", "mask")),
+        *((name, c_void_p) for name in ("A", "D", "dt_bias", "state", "last", "checkpoints")),
+    ]
+
+
+class ScanGradients(Structure):
+    _fields_ = [
+        ("scan", Scan),
+        *((name, Rows) for name in ("dy", "du", "ddt", "dz")),
+        *((name, c_int32) for name in ("accumulate_dz", "unused")),
+        *((name, c_void_p) for name in ("dB", "dC", "dA", "dD", "ddt_bias", "dlast", "dstate")),
+    ]
+
+
+class Conv(Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("wide", "threads", "reverse", "silu")),
+        *((name, c_int64) for name in ("batch", "length", "channels", "taps")),
+        *((name, Rows) for name in ("x", "y", "mask")),
+        *((name, c_void_p) for name in ("weight", "bias", "state", "last")),
+    ]
+
+
+class ConvGradients(Structure):
+    _fields_ = [
+        ("conv", Conv),
+        *((name, Rows) for name in ("dy", "dx")),
+        *((name, c_void_p) for name in ("dlast", "dweight", "dbias", "dstate")),
+        ("chunks", c_int64),
+    ]
+
+
+class Norm(Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("wide", "threads", "centred", "unused")),
+        *((name, c_int64) for name in ("rows", "channels")),
+        ("eps", c_double),
+        *((name, c_void_p) for name in ("x", "residual", "weight", "bias", "normed", "total")),
+    ]
+
+
+class NormGradients(Structure):
+    _fields_ = [
+        ("norm", Norm),
+        *((name, c_void_p) for name in ("dnormed", "dtotal", "dx", "dweight", "dbias")),
+        ("parts", c_int64),
+    ]
+
+
+class LibraryUnusable(RuntimeError):
+    """The compiled library is absent, of another version, or cannot be loaded; the message says what to do."""
+
+
+class Target(NamedTuple):
+    """One instruction set that the library was compiled for."""
+
+    number: int
+    name: str
+    runs: bool
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The library, with its functions' types set.
+
+    Raises:
+        LibraryUnusable: it cannot be used, and why.
+    """
+    if not PATH.exists():
+        raise LibraryUnusable(f"its kernels were not compiled when caduceus was installed; {REBUILD}")
+    try:
+        found = ctypes.CDLL(str(PATH))
+    except OSError as error:
+        raise LibraryUnusable(f"{PATH} cannot be loaded ({error}); {REBUILD}") from error
+    if found.caduceus_abi() != ABI:
+        raise LibraryUnusable(f"{PATH} is of version {found.caduceus_abi()}, expected {ABI}; {REBUILD}")
+    found.caduceus_target_name.restype = c_char_p
+    found.caduceus_scan_tile.restype = c_int64
+    found.caduceus_scan_groups.restype = c_int64
+    for name, struct in (("scan", Scan), ("conv", Conv), ("norm", Norm)):
+        getattr(found, f"caduceus_{name}_forward").argtypes = [c_int, POINTER(struct)]
+        getattr(found, f"caduceus_{name}_forward").restype = None
+    for name, gradients in (("scan", ScanGradients), ("conv", ConvGradients), ("norm", NormGradients)):
+        getattr(found, f"caduceus_{name}_backward").argtypes = [c_int, POINTER(gradients)]
+        getattr(found, f"caduceus_{name}_backward").restype = None
+    found.caduceus_scan_groups.argtypes = [c_int, POINTER(Scan)]
+    return found
+
+
+@cache
+def targets() -> tuple[Target, ...]:
+    """The instruction sets compiled in, fastest first."""
+    lib = library()
+    return tuple(
+        Target(i, lib.caduceus_target_name(i).decode(), bool(lib.caduceus_target_runs(i)))
+        for i in range(lib.caduceus_targets())
+    )
+
+
+def choose_target(name: str | None = None) -> Target:
+    """The instruction set ``name``; else that of the variable CADUCEUS_CPU_ISA; else the fastest this processor has.
+
+    Raises:
+        LibraryUnusable: there is no such one, or the processor lacks it.
+    """
+    name = name or os.environ.get(ISA_VARIABLE)
+    able = [target for target in targets() if target.runs]
+    if not name:
+        return able[0]
+    for target in able:
+        if target.name == name:
+            return target
+    raise LibraryUnusable(f"instruction set {name!r} is not one of {', '.join(t.name for t in able)} that can run here")
+
+
+def rows(x: Tensor | None) -> Rows:
+    """How the library sees ``x`` (B, L, .) or a mask (B, L); its last axis must be contiguous (`row_contiguous`)."""
+    return Rows() if x is None else Rows(x.data_ptr(), x.stride(0), x.stride(1))
+
+
+def pointer(x: Tensor | None) -> int | None:
+    """Of a contiguous tensor."""
+    return None if x is None else x.data_ptr()

@@ -1,0 +1,158 @@
+"""The selective scan as torch operators on the compiled kernels: values, first derivatives, shapes for tracing."""
+
+from __future__ import annotations
+
+from ctypes import byref
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caduceus.backends.cpu.library import Scan, ScanGradients, library, pointer, rows
+from caduceus.backends.cpu.tensors import refuse_second_derivative, threads_for
+
+
+@torch.library.custom_op("caduceus::cpu_scan", mutates_args=())
+def scan_forward(
+    u: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    dt_bias: Tensor | None,
+    state: Tensor | None,
+    mask: Tensor | None,
+    softplus: bool,
+    reverse: bool,
+    differentiable: bool,
+    target: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """y, the last state, and the states that the backward starts from (none unless ``differentiable``)."""
+    y, last, checkpoints = _outputs(u, A, differentiable)
+    call = _call(u, dt, A, B, C, D, z, dt_bias, mask, softplus, reverse)
+    call.y, call.state, call.last = rows(y), pointer(state), pointer(last)
+    if differentiable:
+        call.checkpoints = pointer(checkpoints)
+    library().caduceus_scan_forward(target, byref(call))
+    return y, last, checkpoints
+
+
+@torch.library.custom_op("caduceus::cpu_scan_backward", mutates_args=())
+def scan_backward(
+    dy: Tensor,
+    dlast: Tensor | None,
+    u: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    dt_bias: Tensor | None,
+    mask: Tensor | None,
+    checkpoints: Tensor,
+    softplus: bool,
+    reverse: bool,
+    target: int,
+) -> list[Tensor]:
+    """Gradients of u, dt, A, B, C, state and, as far as these are present, D, z, dt_bias."""
+    call = ScanGradients(_call(u, dt, A, B, C, D, z, dt_bias, mask, softplus, reverse))
+    call.scan.checkpoints = pointer(checkpoints)
+    groups = library().caduceus_scan_groups(target, byref(call.scan))
+    batch, _, channels = u.shape
+    du, ddt = (u.new_empty(u.shape) for _ in range(2))
+    # Sums over channels or over the batch come in parts, one of every task.
+    dA, dstate = (u.new_empty(batch, *A.shape) for _ in range(2))
+    dB, dC = (u.new_empty(groups, *B.shape) for _ in range(2))
+    dD, dbias = (u.new_empty(batch, channels) if x is not None else None for x in (D, dt_bias))
+    dz = None if z is None else u.new_empty(u.shape)
+    call.dy, call.du, call.ddt, call.dz = rows(dy), rows(du), rows(ddt), rows(dz)
+    call.dB, call.dC, call.dA, call.dD = pointer(dB), pointer(dC), pointer(dA), pointer(dD)
+    call.ddt_bias, call.dlast, call.dstate = pointer(dbias), pointer(dlast), pointer(dstate)
+    library().caduceus_scan_backward(target, byref(call))
+    found = [du, ddt, dA.sum(0), dB.sum(0), dC.sum(0), dstate]
+    return found + [x if x is dz else x.sum(0) for x in (dD, dz, dbias) if x is not None]
+
+
+def _call(
+    u: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    dt_bias: Tensor | None,
+    mask: Tensor | None,
+    softplus: bool,
+    reverse: bool,
+) -> Scan:
+    batch, length, channels = u.shape
+    return Scan(
+        wide=u.dtype == torch.float64,
+        threads=threads_for(u.numel() * A.shape[1]),
+        reverse=reverse,
+        softplus=softplus,
+        batch=batch,
+        length=length,
+        channels=channels,
+        states=A.shape[1],
+        **{name: rows(x) for name, x in (("u", u), ("dt", dt), ("B", B), ("C", C), ("z", z), ("mask", mask))},
+        **{name: pointer(x) for name, x in (("A", A), ("D", D), ("dt_bias", dt_bias))},
+    )
+
+
+def _outputs(u: Tensor, A: Tensor, differentiable: bool) -> tuple[Tensor, Tensor, Tensor]:
+    tile = library().caduceus_scan_tile()
+    tiles = (u.shape[1] + tile - 1) // tile if differentiable else 0
+    y, last = u.new_empty(u.shape), u.new_empty(u.shape[0], *A.shape)
+    return y, last, u.new_empty(u.shape[0], tiles, A.shape[1], A.shape[0])
+
+
+@scan_forward.register_fake
+def _(u: Tensor, dt: Tensor, A: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return _outputs(u, A, differentiable=others[-2])
+
+
+@scan_backward.register_fake
+def _(
+    dy: Tensor,
+    dlast: Tensor | None,
+    u: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    dt_bias: Tensor | None,
+    *others: Any,
+) -> list[Tensor]:
+    found = [u.new_empty(x.shape) for x in (u, dt, A, B, C)] + [u.new_empty(u.shape[0], *A.shape)]
+    return found + [u.new_empty(x.shape) for x in (D, z, dt_bias) if x is not None]
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    u, dt, A, B, C, D, z, dt_bias, _, mask, ctx.softplus, ctx.reverse, _, ctx.target = inputs
+    ctx.save_for_backward(u, dt, A, B, C, D, z, dt_bias, mask, output[2])
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate(ctx: Any, dy: Tensor | None, dlast: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
+    u, dt, A, B, C, D, z, dt_bias, mask, checkpoints = ctx.saved_tensors
+    dy = torch.zeros_like(u) if dy is None else dy
+    du, ddt, dA, dB, dC, dstate, *optional = scan_backward(
+        dy.contiguous(),
+        None if dlast is None else dlast.contiguous(),
+        *(u, dt, A, B, C, D, z, dt_bias, mask, checkpoints),
+        *(ctx.softplus, ctx.reverse, ctx.target),
+    )
+    rest = iter(optional)
+    dD, dz, dbias = (None if x is None else next(rest) for x in (D, z, dt_bias))
+    return du, ddt, dA, dB, dC, dD, dz, dbias, dstate if ctx.needs_input_grad[8] else None, *(None,) * 5
+
+
+scan_forward.register_autograd(_differentiate, setup_context=_keep)
+refuse_second_derivative("selective_scan", scan_backward)
