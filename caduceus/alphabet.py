@@ -107,7 +107,7 @@ def encode(
         ids (B, L) int64 and mask (B, L) bool, True at sequence.
 
     Raises:
-        ValueError: a sequence is longer than ``pad_to``.
+        TypeError: a sequence is no string. ValueError: one is longer than ``pad_to``.
 
     >>> ids, mask = encode(["ACGT", "gg"])
     >>> ids.tolist()
@@ -117,7 +117,11 @@ def encode(
     """
     if side not in ("left", "right"):
         raise ValueError(f'side is {side!r}, expected "left" or "right"')
-    rows = [tokenize(s) for s in ([sequences] if isinstance(sequences, str) else sequences)]
+    sequences = [sequences] if isinstance(sequences, str) else list(sequences)
+    for i, sequence in enumerate(sequences):
+        if not isinstance(sequence, str):
+            raise TypeError(f"sequence {i} is {type(sequence).__name__}, expected str")
+    rows = [tokenize(sequence) for sequence in sequences]
     longest = max((len(row) for row in rows), default=0)
     length = longest if pad_to is None else pad_to
     if longest > length:

@@ -36,6 +36,10 @@ def equivariance_error(
     >>> equivariance_error(caduceus.build(plain), lengths=(5,), n=1) > 0.01
     True
     """
+    if not (hasattr(model, "space_in") and hasattr(model, "space_out")):
+        raise TypeError(
+            f"{model!r} has no space_in and space_out (caduceus.symmetry.Space), which say what rc is on it"
+        )
     rng = np.random.default_rng(seed)
     worst = 0.0
     with _evaluating(model):

@@ -218,3 +218,13 @@ def test_check_looks_at_a_model_in_eval_mode_and_leaves_its_mode() -> None:
     model = caduceus.build(spec("ph", head))
     assert caduceus.check.equivariance_error(model, lengths=(5,), n=1) == 0.0
     assert model.training
+
+
+def test_what_is_no_text_is_not_encoded() -> None:
+    with pytest.raises(TypeError, match="sequence 1 is bytes, expected str"):
+        caduceus.encode(["ACGT", b"ACGT"])  # type: ignore[list-item]
+
+
+def test_a_model_without_spaces_cannot_be_checked() -> None:
+    with pytest.raises(TypeError, match="has no space_in and space_out"):
+        caduceus.check.equivariance_error(lambda ids: ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +72,9 @@ def load_pretrained(
     return model
 
 
+_LAYER = re.compile(r"layers\.(\d+)\.")
+
+
 def _read(
     path: Path, request: Request
 ) -> tuple[Model | Symmetrize, dict[str, np.ndarray], SequenceClassifier, bool | None]:
@@ -82,5 +86,10 @@ def _read(
         return spec, files.read_tensors(path, (files.WEIGHTS,)), SequenceClassifier(), None
     config = Config.model_validate(files.read_json(path / files.CONFIG))
     tensors = files.read_tensors(path, (files.WEIGHTS, files.PICKLED))
-    spec, weights = from_official(config, tensors, add_language_model=request.wanted == "masked_lm")
+    try:
+        spec, weights = from_official(config, tensors, add_language_model=request.wanted == "masked_lm")
+    except ValueError as error:
+        layers = len(set(_LAYER.findall(" ".join(tensors))))
+        depth = f"; config.json has n_layer {config.n_layer}, the file {layers}" if layers != config.n_layer else ""
+        raise ValueError(f"{path}: {error}{depth}") from error
     return spec, weights, config.classifier(), config.fused_add_norm

@@ -48,6 +48,7 @@ def _map(pairs: dict[int, int], size: int = 16) -> np.ndarray:
 
 _PLAIN_MAP = {str(i): i for i in range(16)}
 BROKEN: dict[str, tuple[str, Callable[[Config, Tensors], Any], str]] = {
+    "more layers": ("ps", _set(n_layer=3), r"layers\.2\..*config\.json has n_layer 3, the file 2"),
     "missing weight": ("ps", _drop(_LAYER + "norm.weight"), rf"missing \['{_LAYER}norm.weight'\], unexpected \[\]"),
     "missing tied pair": (
         "ph",
