@@ -162,7 +162,7 @@ def test_doctor_reports_backends_and_extras(capsys: pytest.CaptureFixture[str]) 
     for expected in (
         "torch ",
         "plain torch operations",
-        "compiled CPU kernels are not part",
+        "mamba-ssm and causal-conv1d kernels are not part",
         "plots",
         "CADUCEUS_DATA is not set",
     ):
