@@ -7,7 +7,8 @@ True at valid positions, None if all are valid.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from caduceus.symmetry import Space
 
@@ -90,6 +91,55 @@ class Backend(Protocol):
         kind: Literal["rms", "layer"] = "rms",
     ) -> tuple[Array, Array]:
         """(norm(x + residual), x + residual), each (B, L, C); the norm is over the channels."""
+        ...
+
+
+class MambaDirection(NamedTuple):
+    """What lies between in_proj and the gate of a Mamba, one way; R = dt_rank.
+
+    ``conv_weight`` (E, K), ``conv_bias`` (E,) or None, ``x_proj`` (R + 2N, E), ``dt_proj`` (E, R), ``dt_bias`` (E,),
+    ``A`` (E, N), ``D`` (E,).
+    """
+
+    conv_weight: Array
+    conv_bias: Array | None
+    x_proj: Array
+    dt_proj: Array
+    dt_bias: Array
+    A: Array
+    D: Array
+    reverse: bool
+
+
+class FusedMamba(Protocol):
+    """A whole Mamba as one kernel, or two that share in_proj and out_proj."""
+
+    def __call__(
+        self,
+        h: Array,
+        in_proj: Array,
+        in_bias: Array | None,
+        out_proj: Array,
+        out_bias: Array | None,
+        directions: Sequence[MambaDirection],
+        mask: Array | None = None,
+    ) -> Array:
+        """(B, L, C) to (B, L, C); exactly 0 where masked, whatever ``h`` holds there.
+
+            x, z = in_proj(h) + in_bias
+            out  = out_proj(silu(z) * sum over the directions of scan(silu(conv(x)))) + out_bias for each direction
+
+        Args:
+            in_proj: (2E, C), x first. in_bias: (2E,). out_proj: (C, E). out_bias: (C,).
+        """
+        ...
+
+
+class Fuses(Protocol):
+    """A backend may have coarser kernels; modules ask for them when they are built."""
+
+    def fused_mamba(self, *, d_state: int, d_conv: int) -> FusedMamba | None:
+        """The kernel for these sizes, or None: then the mixer is put together from the three kernels of `Backend`."""
         ...
 
 

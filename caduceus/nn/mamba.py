@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from caduceus.interfaces import Backend
+from caduceus.interfaces import Backend, MambaDirection
 from caduceus.parts import Mamba as MambaSpec
 
 
@@ -47,6 +47,20 @@ class Inner(nn.Module):
         self.A_log = nn.Parameter(torch.empty(spec.d_inner, spec.d_state))
         self.D = nn.Parameter(torch.empty(spec.d_inner))
 
+    def direction(self, reverse: bool) -> MambaDirection:
+        """Its weights, for a fused kernel."""
+        conv = self.conv1d
+        return MambaDirection(
+            conv.weight,
+            conv.bias,
+            self.x_proj.weight,
+            self.dt_proj.weight,
+            self.dt_bias,
+            -torch.exp(self.A_log),
+            self.D,
+            reverse,
+        )
+
     def scan(self, x: Tensor, mask: Tensor | None, reverse: bool) -> Tensor:
         """S (B, L, E) of x (B, L, E), before the gate."""
         conv = self.conv1d
@@ -76,11 +90,22 @@ class Mamba(Inner):
         self.in_proj = Linear(spec.channels, 2 * spec.d_inner, spec.bias)
         self.out_proj = Linear(spec.d_inner, spec.channels, spec.bias)
         self.gate = nn.SiLU()
+        fuse = getattr(backend, "fused_mamba", None)
+        self.fused = None if fuse is None else fuse(d_state=spec.d_state, d_conv=spec.d_conv)
 
     def forward(self, h: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, L, C) to (B, L, C); exactly 0 where masked."""
         return zero_masked(self.walk(h, mask, self.reverse), mask)
 
     def walk(self, h: Tensor, mask: Tensor | None, reverse: bool) -> Tensor:
+        if self.fused is not None:
+            return self.fuse(h, [self.direction(reverse)], mask)
         x, z = self.in_proj(zero_masked(h, mask)).chunk(2, dim=-1)
         return self.out_proj(self.scan(x, mask, reverse) * self.gate(z))
+
+    def fuse(self, h: Tensor, directions: list[MambaDirection], mask: Tensor | None) -> Tensor:
+        """These directions through this one's projections, as one kernel."""
+        out: Tensor = self.fused(
+            h, self.in_proj.weight, self.in_proj.bias, self.out_proj.weight, self.out_proj.bias, directions, mask
+        )
+        return out

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from caduceus.backends.cpu.conv import conv_forward
-from caduceus.backends.cpu.library import choose_target
+from caduceus.backends.cpu.library import choose_target, library
+from caduceus.backends.cpu.mamba import mamba_forward
 from caduceus.backends.cpu.norm import norm_forward
 from caduceus.backends.cpu.scan import scan_forward
 from caduceus.backends.cpu.tensors import needs_gradient, prepare, prepare_flat, prepare_mask, wide_dtype
+from caduceus.interfaces import FusedMamba, MambaDirection
 from caduceus.shapes import check_conv, check_norm, check_scan
 
 
@@ -91,3 +94,44 @@ class CpuBackend:
         h, r, w, b = (prepare_flat(v, wide) for v in (x, residual, weight, bias))
         normed, total = norm_forward(h, r, w, b, eps, kind == "layer", self.isa.number)
         return normed.to(x.dtype), x if residual is None else total.to(stream)
+
+    def fused_mamba(self, *, d_state: int, d_conv: int) -> FusedMamba | None:
+        """See `caduceus.interfaces.Fuses`: any d_state, and as many taps as a tile of positions can reach back over."""
+        return self.mamba if d_conv <= library().caduceus_most_taps() else None
+
+    def mamba(
+        self,
+        h: Tensor,
+        in_proj: Tensor,
+        in_bias: Tensor | None,
+        out_proj: Tensor,
+        out_bias: Tensor | None,
+        directions: Sequence[MambaDirection],
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """See `caduceus.interfaces.FusedMamba`.
+
+        Without gradients it needs 2 E numbers a position beside the output, whatever the number of layers, and keeps up
+        to a gigabyte of that for the next call; with gradients it keeps 3 E + directions (R + 2 N + N E / 32).
+        """
+        wide = wide_dtype(h)
+        x = prepare(h if mask is None else h.masked_fill(~mask.unsqueeze(2), 0.0), wide)
+        projections = [prepare_flat(w, wide) for w in (in_proj, in_bias, out_proj, out_bias)]
+        inner = [_weight(w, d, wide) for d in directions for w in d[:-1]]
+        out, *_ = mamba_forward(
+            x,
+            prepare_mask(mask),
+            *projections,
+            inner,
+            [d.reverse for d in directions],
+            needs_gradient(x, *projections, *inner),
+            self.isa.number,
+        )
+        out = out.to(h.dtype)
+        return out if mask is None else out.masked_fill(~mask.unsqueeze(2), 0.0)
+
+
+def _weight(weight: Tensor | None, direction: MambaDirection, dtype: torch.dtype) -> Tensor:
+    """``weight`` as the kernel takes it; a convolution without a bias has one of zeros."""
+    ready = prepare_flat(weight, dtype)
+    return direction.D.new_zeros(direction.D.shape, dtype=dtype) if ready is None else ready

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from caduceus.backends.cpu.compile import LIBRARY
 
-ABI = 1
+ABI = 2
 REBUILD = (
     "install caduceus again where a C++ compiler is present (in a checkout: python caduceus/backends/cpu/compile.py), "
     "or use backend='torch'"
 )
 ISA_VARIABLE = "CADUCEUS_CPU_ISA"
 PATH = Path(__file__).parent / LIBRARY
+INNER = ("conv_weight", "conv_bias", "x_proj", "dt_proj", "dt_bias", "A", "D")
+"""The weights of one direction of a Mamba, in the order of the structs and of the operator's list."""
 
 
 class Rows(Structure):
@@ -33,7 +35,8 @@ class Scan(Structure):
         *((name, c_int32) for name in ("wide", "threads", "reverse", "softplus", "accumulate", "unused")),
         *((name, c_int64) for name in ("batch", "length", "channels", "states")),
         *((name, Rows) for name in ("u", "dt", "B", "C", "z", "y", "mask")),
-        *((name, c_void_p) for name in ("A", "D", "dt_bias", "state", "last", "checkpoints")),
+        *((name, c_void_p) for name in ("A", "D", "dt_bias", "state", "last")),
+        ("checkpoints", Rows),
     ]
 
 
@@ -61,6 +64,7 @@ class ConvGradients(Structure):
         *((name, Rows) for name in ("dy", "dx")),
         *((name, c_void_p) for name in ("dlast", "dweight", "dbias", "dstate")),
         ("chunks", c_int64),
+        *((name, c_int32) for name in ("accumulate", "unused")),
     ]
 
 
@@ -78,6 +82,37 @@ class NormGradients(Structure):
         ("norm", Norm),
         *((name, c_void_p) for name in ("dnormed", "dtotal", "dx", "dweight", "dbias")),
         ("parts", c_int64),
+    ]
+
+
+class Direction(Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("reverse", "unused")),
+        *((name, c_void_p) for name in INNER),
+        *((name, Rows) for name in ("selection", "checkpoints")),
+    ]
+
+
+class Mamba(Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("wide", "threads", "directions", "unused")),
+        *((name, c_int64) for name in ("batch", "length", "outer", "channels", "states", "taps", "rank")),
+        *((name, Rows) for name in ("h", "out", "mask", "x", "z", "y")),
+        *((name, c_void_p) for name in ("in_proj", "in_bias", "out_proj", "out_bias")),
+        ("direction", Direction * 2),
+    ]
+
+
+class DirectionGradients(Structure):
+    _fields_ = [(name, c_void_p) for name in INNER]
+
+
+class MambaGradients(Structure):
+    _fields_ = [
+        ("mamba", Mamba),
+        *((name, Rows) for name in ("dout", "dh")),
+        *((name, c_void_p) for name in ("in_proj", "out_proj")),
+        ("direction", DirectionGradients * 2),
     ]
 
 
@@ -110,11 +145,17 @@ def library() -> ctypes.CDLL:
         raise LibraryUnusable(f"{PATH} is of version {found.caduceus_abi()}, expected {ABI}; {REBUILD}")
     found.caduceus_target_name.restype = c_char_p
     found.caduceus_scan_tile.restype = c_int64
+    found.caduceus_most_taps.restype = c_int64
     found.caduceus_scan_groups.restype = c_int64
-    for name, struct in (("scan", Scan), ("conv", Conv), ("norm", Norm)):
+    for name, struct in (("scan", Scan), ("conv", Conv), ("norm", Norm), ("mamba", Mamba)):
         getattr(found, f"caduceus_{name}_forward").argtypes = [c_int, POINTER(struct)]
         getattr(found, f"caduceus_{name}_forward").restype = None
-    for name, gradients in (("scan", ScanGradients), ("conv", ConvGradients), ("norm", NormGradients)):
+    for name, gradients in (
+        ("scan", ScanGradients),
+        ("conv", ConvGradients),
+        ("norm", NormGradients),
+        ("mamba", MambaGradients),
+    ):
         getattr(found, f"caduceus_{name}_backward").argtypes = [c_int, POINTER(gradients)]
         getattr(found, f"caduceus_{name}_backward").restype = None
     found.caduceus_scan_groups.argtypes = [c_int, POINTER(Scan)]

@@ -32,9 +32,10 @@ def scan_forward(
     """y, the last state, and the states that the backward starts from (none unless ``differentiable``)."""
     y, last, checkpoints = _outputs(u, A, differentiable)
     call = _call(u, dt, A, B, C, D, z, dt_bias, mask, softplus, reverse)
-    call.y, call.state, call.last = rows(y), pointer(state), pointer(last)
+    start = _by_states(state)
+    call.y, call.state, call.last = rows(y), pointer(start), pointer(last)
     if differentiable:
-        call.checkpoints = pointer(checkpoints)
+        call.checkpoints = rows(checkpoints)
     library().caduceus_scan_forward(target, byref(call))
     return y, last, checkpoints
 
@@ -59,20 +60,21 @@ def scan_backward(
 ) -> list[Tensor]:
     """Gradients of u, dt, A, B, C, state and, as far as these are present, D, z, dt_bias."""
     call = ScanGradients(_call(u, dt, A, B, C, D, z, dt_bias, mask, softplus, reverse))
-    call.scan.checkpoints = pointer(checkpoints)
+    call.scan.checkpoints = rows(checkpoints)
     groups = library().caduceus_scan_groups(target, byref(call.scan))
     batch, _, channels = u.shape
     du, ddt = (u.new_empty(u.shape) for _ in range(2))
     # Sums over channels or over the batch come in parts, one of every task.
-    dA, dstate = (u.new_empty(batch, *A.shape) for _ in range(2))
+    dA, dstate = (_states(u, A) for _ in range(2))
     dB, dC = (u.new_empty(groups, *B.shape) for _ in range(2))
     dD, dbias = (u.new_empty(batch, channels) if x is not None else None for x in (D, dt_bias))
     dz = None if z is None else u.new_empty(u.shape)
     call.dy, call.du, call.ddt, call.dz = rows(dy), rows(du), rows(ddt), rows(dz)
     call.dB, call.dC, call.dA, call.dD = pointer(dB), pointer(dC), pointer(dA), pointer(dD)
-    call.ddt_bias, call.dlast, call.dstate = pointer(dbias), pointer(dlast), pointer(dstate)
+    dstart = _by_states(dlast)
+    call.ddt_bias, call.dlast, call.dstate = pointer(dbias), pointer(dstart), pointer(dstate)
     library().caduceus_scan_backward(target, byref(call))
-    found = [du, ddt, dA.sum(0), dB.sum(0), dC.sum(0), dstate]
+    found = [du, ddt, dA.transpose(1, 2).sum(0).t(), dB.sum(0), dC.sum(0), dstate]
     return found + [x if x is dz else x.sum(0) for x in (dD, dz, dbias) if x is not None]
 
 
@@ -107,8 +109,18 @@ def _call(
 def _outputs(u: Tensor, A: Tensor, differentiable: bool) -> tuple[Tensor, Tensor, Tensor]:
     tile = library().caduceus_scan_tile()
     tiles = (u.shape[1] + tile - 1) // tile if differentiable else 0
-    y, last = u.new_empty(u.shape), u.new_empty(u.shape[0], *A.shape)
+    y, last = u.new_empty(u.shape), _states(u, A)
     return y, last, u.new_empty(u.shape[0], tiles, A.shape[1], A.shape[0])
+
+
+def _states(u: Tensor, A: Tensor) -> Tensor:
+    """(B, E, N) as the library lays it out: (B, N, E)."""
+    return u.new_empty(u.shape[0], A.shape[1], A.shape[0]).transpose(1, 2)
+
+
+def _by_states(state: Tensor | None) -> Tensor | None:
+    """(B, E, N) as the library lays it out."""
+    return None if state is None else state.transpose(1, 2).contiguous()
 
 
 @scan_forward.register_fake
@@ -130,7 +142,8 @@ def _(
     dt_bias: Tensor | None,
     *others: Any,
 ) -> list[Tensor]:
-    found = [u.new_empty(x.shape) for x in (u, dt, A, B, C)] + [u.new_empty(u.shape[0], *A.shape)]
+    dA = _states(u[:1], A)[0]
+    found = [u.new_empty(u.shape), u.new_empty(dt.shape), dA, u.new_empty(B.shape), u.new_empty(C.shape), _states(u, A)]
     return found + [u.new_empty(x.shape) for x in (D, z, dt_bias) if x is not None]
 
 
@@ -145,7 +158,7 @@ def _differentiate(ctx: Any, dy: Tensor | None, dlast: Tensor | None, _: None) -
     dy = torch.zeros_like(u) if dy is None else dy
     du, ddt, dA, dB, dC, dstate, *optional = scan_backward(
         dy.contiguous(),
-        None if dlast is None else dlast.contiguous(),
+        dlast,
         *(u, dt, A, B, C, D, z, dt_bias, mask, checkpoints),
         *(ctx.softplus, ctx.reverse, ctx.target),
     )

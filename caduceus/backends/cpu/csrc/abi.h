@@ -22,9 +22,9 @@ typedef struct {
     int64_t batch, length, channels, states;
     caduceus_rows u, dt, B, C, z, y;
     caduceus_rows mask;                            // bytes, 1 at valid positions; optional
-    const void *A, *D, *dt_bias, *state;           // (E, N), (E), (E), (B, E, N); all but A optional
-    void* last;                                    // (B, E, N), optional
-    void* checkpoints;                             // (B, ceil(L / tile), N, E): the state before each tile; optional
+    const void *A, *D, *dt_bias, *state;           // (E, N), (E), (E), (B, N, E); all but A optional
+    void* last;                                    // (B, N, E), optional
+    caduceus_rows checkpoints;                     // (B, ceil(L / tile), N E): the state before each tile; optional
 } caduceus_scan;
 
 // Its gradients, given the same arrays (y is not read) and the checkpoints that the forward wrote.
@@ -33,9 +33,9 @@ typedef struct {
     caduceus_rows dy, du, ddt, dz;
     int32_t accumulate_dz, unused;
     void *dB, *dC;                        // (groups, B, L, N): partial sums over groups of channels
-    void *dA, *dD, *ddt_bias;             // (B, E, N), (B, E), (B, E): partial sums; all but dA optional
-    const void* dlast;                    // (B, E, N), optional
-    void* dstate;                         // (B, E, N), optional
+    void *dA, *dD, *ddt_bias;             // (B, N, E), (B, E), (B, E): partial sums; all but dA optional
+    const void* dlast;                    // (B, N, E), optional
+    void* dstate;                         // (B, N, E), optional
 } caduceus_scan_gradients;
 
 // Depthwise convolution of `caduceus.interfaces.Backend.causal_conv`.
@@ -54,6 +54,7 @@ typedef struct {
     void *dweight, *dbias;    // (B * chunks, E, K), (B * chunks, E): partial sums; dbias optional
     void* dstate;             // (B, E, K - 1), optional
     int64_t chunks;           // of the length
+    int32_t accumulate, unused;  // accumulate: add to what dx holds
 } caduceus_conv_gradients;
 
 // total = x + residual; normed = norm(total) weight + bias. Rows of `channels`, all contiguous.
@@ -73,8 +74,45 @@ typedef struct {
     int64_t parts;                 // of the rows
 } caduceus_norm_gradients;
 
+// One direction of a Mamba: what lies between in_proj and the gate. R numbers a position give dt.
+typedef struct {
+    int32_t reverse, unused;
+    const void *conv_weight, *conv_bias;          // (E, K), (E); the bias optional
+    const void *x_proj, *dt_proj;                 // (R + 2N, E), (E, R)
+    const void *dt_bias, *A, *D;                  // (E), (E, N), (E)
+    caduceus_rows selection;                      // (B, L, R + 2N): x_proj's dt, B, C; kept for the backward, optional
+    caduceus_rows checkpoints;                    // as in caduceus_scan; optional
+} caduceus_direction;
+
+// A Mamba, or two that share in_proj and out_proj and walk opposite ways; C channels outside, E inside.
+//
+//     x, z = in_proj(h)      y = sum over the directions of scan(conv(x))      out = out_proj(y silu(z))
+//
+// The bias of out_proj is added once for each direction.
+typedef struct {
+    int32_t wide, threads, directions, unused;
+    int64_t batch, length, outer, channels, states, taps, rank;
+    caduceus_rows h, out, mask;
+    caduceus_rows x, z, y;                               // (B, L, E), kept for the backward; optional
+    const void *in_proj, *in_bias, *out_proj, *out_bias;  // (2E, C), (2E), (C, E), (C); biases optional
+    caduceus_direction direction[2];
+} caduceus_mamba;
+
+// Sums over all positions, one for each weight of the direction.
+typedef struct {
+    void *conv_weight, *conv_bias, *x_proj, *dt_proj, *dt_bias, *A, *D;  // dt_proj as (R, E), A as (N, E)
+} caduceus_direction_gradients;
+
+// Given the same arrays, with everything that the forward kept (out is not read).
+typedef struct {
+    caduceus_mamba mamba;
+    caduceus_rows dout, dh;
+    void *in_proj, *out_proj;  // (C + 1, 2E), its last row the gradient of in_bias; (C, E)
+    caduceus_direction_gradients direction[2];
+} caduceus_mamba_gradients;
+
 // Raised with every change to this file; `library.py` refuses a library with another.
-#define CADUCEUS_ABI 1
+#define CADUCEUS_ABI 2
 int caduceus_abi(void);
 
 // Instruction sets, fastest first; `target` below is an index into them.
@@ -84,6 +122,7 @@ int caduceus_target_runs(int target);  // whether this processor has it
 int caduceus_openmp(void);             // whether threads are OpenMP's
 
 int64_t caduceus_scan_tile(void);
+int64_t caduceus_most_taps(void);  // of the convolution in caduceus_mamba
 int64_t caduceus_scan_groups(int target, const caduceus_scan* scan);
 
 void caduceus_scan_forward(int target, const caduceus_scan* scan);
@@ -92,4 +131,6 @@ void caduceus_conv_forward(int target, const caduceus_conv* conv);
 void caduceus_conv_backward(int target, const caduceus_conv_gradients* gradients);
 void caduceus_norm_forward(int target, const caduceus_norm* norm);
 void caduceus_norm_backward(int target, const caduceus_norm_gradients* gradients);
+void caduceus_mamba_forward(int target, const caduceus_mamba* mamba);
+void caduceus_mamba_backward(int target, const caduceus_mamba_gradients* gradients);
 }

@@ -23,18 +23,19 @@ class ConvBackward {
     Window<T, TAPS> window;
 
   public:
-    ConvBackward(const caduceus_conv_gradients& gradients, int64_t b, Steps chunk, int64_t part, Arena arena)
-        : grads(gradients), a(gradients.conv), conv(a, b, arena), steps(chunk), index(part), K(a.taps),
+    ConvBackward(const caduceus_conv_gradients& gradients, const ConvWeights<T>& weights, int64_t b, Steps chunk,
+                 int64_t part, Arena arena)
+        : grads(gradients), a(gradients.conv), conv(a, weights, b, arena), steps(chunk), index(part), K(a.taps),
           width(conv.width), sums(arena, (K + 1) * width), window(arena, K) {
         take(arena, K * width, dp);
         take(arena, (K - 1) * width, dlast, dstate);
-        memset(dlast, 0, size_t((K - 1) * width) * sizeof(T));
         const T* from = static_cast<const T*>(grads.dlast);
-        if (from != nullptr) conv.transpose(from + b * a.channels * (K - 1), dlast, K - 1);
+        if (from == nullptr) memset(dlast, 0, size_t((K - 1) * width) * sizeof(T));
+        else weights.transpose(from + b * a.channels * (K - 1), dlast, K - 1);
     }
 
     static size_t bytes(int64_t channels, int64_t taps) {
-        const int64_t width = ConvRows<T, TAPS>::padded(channels);
+        const int64_t width = ConvWeights<T>::padded(channels);
         return ConvRows<T, TAPS>::bytes(channels, taps) + Sums<T>::bytes((taps + 1) * width) +
                Arena::bytes<T>(taps * width) + 2 * Arena::bytes<T>((taps - 1) * width) +
                Window<T, TAPS>::bytes(taps);
@@ -85,16 +86,18 @@ class ConvBackward {
 
     // dx_i; for i < 0, that of the state.
     void input_adjoint(int64_t i) {
+        const bool add = grads.accumulate && i >= 0;
         if (i >= 0 && !conv.valid(i)) {
-            memset(dx_row(i), 0, size_t(a.channels) * sizeof(T));
+            if (!add) memset(dx_row(i), 0, size_t(a.channels) * sizeof(T));
             return;
         }
         const int64_t taps = conv.count(a), stride = width, kept = i - (a.length - taps + 1);
         for (int64_t j = 0; j < taps; j++) window.row[j] = dp_row(i + j);
-        const T *more = kept >= 0 ? dlast + kept * width : conv.zeros, *weights = conv.taps;
+        const T *more = kept >= 0 ? dlast + kept * width : conv.weights.zeros, *weights = conv.taps;
         T* to = i >= 0 ? dx_row(i) : dstate + (taps - 1 + i) * width;
         each_column<W>(a.channels, [=, outputs = window](int64_t c, int64_t lanes) {
             V total = load(more + c * W);
+            if (add) total = total + load(to + c * W, lanes);
             for (int64_t j = 0; j < taps; j++)
                 total = fma(load(weights + (taps - 1 - j) * stride + c * W), load(outputs.row[j] + c * W), total);
             store(to + c * W, total, lanes);
@@ -110,19 +113,29 @@ class ConvBackward {
     }
 };
 
-template <class T, int TAPS>
-void conv_backward(const caduceus_conv_gradients& g) {
-    const caduceus_conv& a = g.conv;
-    const size_t bytes = ConvBackward<T, TAPS>::bytes(a.channels, a.taps);
-    for_each(a.batch * g.chunks, a.threads, bytes, [&](int64_t i, void* scratch) {
-        const Steps steps(i % g.chunks, g.chunks, a.length);
-        ConvBackward<T, TAPS>(g, i / g.chunks, steps, i, Arena(scratch)).run();
-    });
+template <class T>
+size_t conv_chunk_backward_bytes(const caduceus_conv& a) {
+    return ConvBackward<T, 0>::bytes(a.channels, a.taps);
+}
+
+// The sums over the chunk go to item `part` of the partial sums.
+template <class T>
+void conv_chunk_backward(const caduceus_conv_gradients& g, const ConvWeights<T>& weights, int64_t b, Steps steps,
+                         int64_t part, Arena arena) {
+    if (g.conv.taps == 4) return ConvBackward<T, 4>(g, weights, b, steps, part, arena).run();
+    ConvBackward<T, 0>(g, weights, b, steps, part, arena).run();
 }
 
 template <class T>
 void conv_backward(const caduceus_conv_gradients& g) {
-    g.conv.taps == 4 ? conv_backward<T, 4>(g) : conv_backward<T, 0>(g);
+    const caduceus_conv& a = g.conv;
+    const caduceus::Workspace memory(ConvWeights<T>::bytes(a.channels, a.taps));
+    Arena arena(memory.data);
+    const ConvWeights<T> weights(a, arena);
+    for_each(a.batch * g.chunks, a.threads, conv_chunk_backward_bytes<T>(a), [&](int64_t i, void* scratch) {
+        const Steps steps(i % g.chunks, g.chunks, a.length);
+        conv_chunk_backward<T>(g, weights, i / g.chunks, steps, i, Arena(scratch));
+    });
 }
 
 }  // namespace CADUCEUS_ISA

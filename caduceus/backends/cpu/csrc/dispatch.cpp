@@ -1,6 +1,6 @@
 // The exported functions: each call goes to the kernels of the instruction set that it names.
 #include "kernels.h"
-#include "scan_constants.h"
+#include "constants.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -43,6 +43,7 @@ EXPORT int caduceus_openmp(void) {
 }
 
 EXPORT int64_t caduceus_scan_tile(void) { return caduceus::SCAN_TILE; }
+EXPORT int64_t caduceus_most_taps(void) { return caduceus::STAGE_ROWS + 1; }
 EXPORT int64_t caduceus_scan_groups(int target, const caduceus_scan* a) {
     return targets[target].kernels->scan_groups(a);
 }
@@ -58,5 +59,9 @@ EXPORT void caduceus_conv_backward(int target, const caduceus_conv_gradients* a)
 EXPORT void caduceus_norm_forward(int target, const caduceus_norm* a) { targets[target].kernels->norm_forward(a); }
 EXPORT void caduceus_norm_backward(int target, const caduceus_norm_gradients* a) {
     targets[target].kernels->norm_backward(a);
+}
+EXPORT void caduceus_mamba_forward(int target, const caduceus_mamba* a) { targets[target].kernels->mamba_forward(a); }
+EXPORT void caduceus_mamba_backward(int target, const caduceus_mamba_gradients* a) {
+    targets[target].kernels->mamba_backward(a);
 }
 }

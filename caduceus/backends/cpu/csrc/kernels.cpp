@@ -2,38 +2,13 @@
 #include "kernels.h"
 
 #include "conv_backward.h"
+#include "mamba_backward.h"
+#include "mamba_forward.h"
 #include "norm.h"
 #include "scan_backward.h"
 #include "scan_forward.h"
 
 namespace CADUCEUS_ISA {
-
-template <class T>
-int64_t scan_groups(const caduceus_scan& a, int64_t most_channels) {
-    constexpr int64_t W = WIDTH<T>;
-    return group_count(a.batch, ceil_div(a.channels, W), a.threads, most_channels / W, 2);
-}
-
-template <class T>
-void scan_forward(const caduceus_scan& a) {
-    const int64_t groups = scan_groups<T>(a, FORWARD_CHANNELS);
-    const int64_t columns = ceil_div(ceil_div(a.channels, WIDTH<T>), groups);
-    for_each(a.batch * groups, a.threads, ScanForward<T>::bytes(columns, a.states), [&](int64_t i, void* scratch) {
-        const Group group(i % groups, groups, a.channels, WIDTH<T>);
-        ScanForward<T>(a, i / groups, group, Arena(scratch)).run();
-    });
-}
-
-template <class T>
-void scan_backward(const caduceus_scan_gradients& g) {
-    const caduceus_scan& a = g.scan;
-    const int64_t groups = scan_groups<T>(a, BACKWARD_CHANNELS);
-    const int64_t columns = ceil_div(ceil_div(a.channels, WIDTH<T>), groups);
-    for_each(a.batch * groups, a.threads, ScanBackward<T>::bytes(columns, a.states), [&](int64_t i, void* scratch) {
-        const Group group(i % groups, groups, a.channels, WIDTH<T>);
-        ScanBackward<T>(g, i / groups, i % groups, group, Arena(scratch)).run();
-    });
-}
 
 extern const caduceus::Kernels kernels = {
     [](const caduceus_scan* a) {
@@ -45,6 +20,10 @@ extern const caduceus::Kernels kernels = {
     [](const caduceus_conv_gradients* g) { g->conv.wide ? conv_backward<double>(*g) : conv_backward<float>(*g); },
     [](const caduceus_norm* a) { a->wide ? norm_forward<double>(*a) : norm_forward<float>(*a); },
     [](const caduceus_norm_gradients* g) { g->norm.wide ? norm_backward<double>(*g) : norm_backward<float>(*g); },
+    [](const caduceus_mamba* a) { a->wide ? MambaForward<double>(*a).run() : MambaForward<float>(*a).run(); },
+    [](const caduceus_mamba_gradients* g) {
+        g->mamba.wide ? MambaBackward<double>(*g).run() : MambaBackward<float>(*g).run();
+    },
 };
 
 }  // namespace CADUCEUS_ISA

@@ -13,6 +13,8 @@ struct Kernels {
     void (*conv_backward)(const caduceus_conv_gradients*);
     void (*norm_forward)(const caduceus_norm*);
     void (*norm_backward)(const caduceus_norm_gradients*);
+    void (*mamba_forward)(const caduceus_mamba*);
+    void (*mamba_backward)(const caduceus_mamba_gradients*);
 };
 
 }  // namespace caduceus

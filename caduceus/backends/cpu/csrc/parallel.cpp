@@ -48,6 +48,13 @@ class Scratch {
   public:
     ~Scratch() { free(memory); }
 
+    void keep_at_most(size_t bytes) {
+        if (size <= bytes) return;
+        free(memory);
+        memory = nullptr;
+        size = 0;
+    }
+
     void* get(size_t bytes) {
 #if defined(CADUCEUS_POISON)
         size = 0;
@@ -70,7 +77,13 @@ void* scratch(size_t bytes) {
     return own.get(bytes);
 }
 
+thread_local Scratch workspace;
+constexpr size_t KEPT = size_t(1) << 30;
+
 }  // namespace
+
+Workspace::Workspace(size_t bytes) : data(workspace.get(bytes)) {}
+Workspace::~Workspace() { workspace.keep_at_most(KEPT); }
 
 void parallel(int64_t tasks, int threads, size_t bytes, Task task, const void* context) {
     const int count = int(std::max<int64_t>(1, std::min<int64_t>(threads, tasks)));

@@ -13,4 +13,14 @@ typedef void (*Task)(const void* context, int64_t index, void* scratch);
 // state decays through them, and they are a hundred times slower.
 void parallel(int64_t tasks, int threads, size_t bytes, Task task, const void* context);
 
+// Memory of one call, aligned to 64, with unspecified content: one at a time on a thread. It is kept for the next call,
+// unless it is more than a gigabyte.
+class Workspace {
+  public:
+    void* const data;
+    explicit Workspace(size_t bytes);
+    ~Workspace();
+    Workspace(const Workspace&) = delete;
+};
+
 }  // namespace caduceus

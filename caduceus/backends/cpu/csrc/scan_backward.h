@@ -8,6 +8,7 @@
 #pragma once
 
 #include "scan_adjoint.h"
+#include "scan_forward.h"
 
 namespace CADUCEUS_ISA {
 
@@ -30,8 +31,9 @@ class ScanBackward {
     AdjointLanes<T> lanes;
 
   public:
-    ScanBackward(const caduceus_scan_gradients& gradients, int64_t b, int64_t group_index, Group group, Arena arena)
-        : grads(gradients), index(group_index), tile(gradients.scan, b, group, arena),
+    ScanBackward(const caduceus_scan_gradients& gradients, const ScanWeights<T>& weights, int64_t b, int64_t group_index,
+                 Group group, Arena arena)
+        : grads(gradients), index(group_index), tile(gradients.scan, weights, b, group, arena),
           sums(arena, 2 * group.columns * W) {
         take(arena, group.columns * Column::SIZE, columns);
         take(arena, group.columns * tile.N * W, carry, dA);
@@ -49,6 +51,7 @@ class ScanBackward {
     void run() {
         for (int64_t i = tile.tiles() - 1; i >= 0; i--) {
             tile.move_to(i);
+            if (tile.dt_proj != nullptr) tile.project_steps(columns + Column::DELTA, Column::SIZE);
             for (int t = 0; t < tile.steps; t++) read_row(t);
             int64_t n = 0;
             for (; n + BACKWARD_STATES <= tile.N; n += BACKWARD_STATES) pass<BACKWARD_STATES, 2>(i, n);
@@ -66,6 +69,7 @@ class ScanBackward {
     void read_row(int t) {
         const int64_t p = tile.at(t), start = tile.group.channel;
         const bool valid = tile.valid(p), softplus = tile.a.softplus, gated = bool(tile.z);
+        const bool projected = tile.dt_proj != nullptr;
         const T *u = tile.u.at(tile.b, p) + start, *dt = tile.dt.at(tile.b, p) + start;
         const T *dy = Rows<const T>(grads.dy).at(tile.b, p) + start, *bias = tile.bias, *skip = tile.skip;
         const T* z = gated ? tile.z.at(tile.b, p) + start : nullptr;
@@ -83,7 +87,7 @@ class ScanBackward {
             V x = zero, d = zero, slope = zero;
             if (valid) {
                 x = input;
-                d = load(dt + c * W, count) + load(bias + c * W);
+                d = projected ? load(to + Column::DELTA) : load(dt + c * W, count) + load(bias + c * W);
                 slope = zero + 1;
                 if (softplus) {
                     const Softplus<V> plus(d);
@@ -135,7 +139,7 @@ class ScanBackward {
         Ahead<T> ahead(columns);
         if (!tile.starts_line(c) || tile.first == 0) return ahead;
         tile.add_to(ahead, tile.u, c, -TILE);
-        tile.add_to(ahead, tile.dt, c, -TILE);
+        if (tile.dt_proj == nullptr) tile.add_to(ahead, tile.dt, c, -TILE);
         tile.add_to(ahead, grads.dy, c, -TILE);
         if (tile.z) tile.add_to(ahead, tile.z, c, -TILE);
         return ahead;
@@ -187,5 +191,23 @@ class ScanBackward {
         memcpy(to, from, size_t(tile.group.channels) * sizeof(T));
     }
 };
+
+template <class T>
+void scan_backward(const caduceus_scan_gradients& g, const ScanWeights<T>& weights) {
+    const caduceus_scan& a = g.scan;
+    const int64_t groups = scan_groups<T>(a, BACKWARD_CHANNELS), columns = ceil_div(weights.columns, groups);
+    for_each(a.batch * groups, a.threads, ScanBackward<T>::bytes(columns, a.states), [&](int64_t i, void* scratch) {
+        const Group group(i % groups, groups, a.channels, WIDTH<T>);
+        ScanBackward<T>(g, weights, i / groups, i % groups, group, Arena(scratch)).run();
+    });
+}
+
+template <class T>
+void scan_backward(const caduceus_scan_gradients& g) {
+    const caduceus_scan& a = g.scan;
+    const caduceus::Workspace memory(ScanWeights<T>::bytes(a.channels, a.states, 0));
+    Arena arena(memory.data);
+    scan_backward(g, ScanWeights<T>(a, nullptr, 0, arena));
+}
 
 }  // namespace CADUCEUS_ISA

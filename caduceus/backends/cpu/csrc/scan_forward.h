@@ -65,7 +65,8 @@ class ScanForward {
     T* columns;
 
   public:
-    ScanForward(const caduceus_scan& scan, int64_t b, Group group, Arena arena) : tile(scan, b, group, arena) {
+    ScanForward(const caduceus_scan& scan, const ScanWeights<T>& weights, int64_t b, Group group, Arena arena)
+        : tile(scan, weights, b, group, arena) {
         take(arena, group.columns * Column::SIZE, columns);
     }
 
@@ -76,7 +77,8 @@ class ScanForward {
     void run() {
         for (int64_t i = 0; i < tile.tiles(); i++) {
             tile.move_to(i);
-            if (tile.a.checkpoints != nullptr) keep_states(i);
+            if (tile.a.checkpoints.data != nullptr) keep_states(i);
+            if (tile.dt_proj != nullptr) tile.project_steps(columns + Column::DELTA, Column::SIZE);
             for (int t = 0; t < tile.steps; t++) read_row(t);
             for (int64_t c = 0; c < tile.group.columns; c++) {
                 if (tile.in_range(c, columns + c * Column::SIZE + Column::DELTA)) {
@@ -99,19 +101,19 @@ class ScanForward {
 
     void read_row(int t) {
         const int64_t p = tile.at(t), start = tile.group.channel;
-        const bool valid = tile.valid(p), softplus = tile.a.softplus;
+        const bool valid = tile.valid(p), softplus = tile.a.softplus, projected = tile.dt_proj != nullptr;
         const T *u = tile.u.at(tile.b, p) + start, *dt = tile.dt.at(tile.b, p) + start;
         const T *bias = tile.bias, *skip = tile.skip;
         T* buffers = columns + t * W;
         each_column<W>(tile.group.channels, [=](int64_t c, int64_t count) {
             const V x = load(u + c * W, count);
+            T* to = buffers + c * Column::SIZE;
             V d{}, drive{};
             if (valid) {
-                d = load(dt + c * W, count) + load(bias + c * W);
+                d = projected ? load(to + Column::DELTA) : load(dt + c * W, count) + load(bias + c * W);
                 if (softplus) d = Softplus<V>(d).value;
                 drive = d * x;
             }
-            T* to = buffers + c * Column::SIZE;
             store(to + Column::DELTA, d);
             store(to + Column::DRIVE, drive);
             store(to + Column::Y, load(skip + c * W) * x);
@@ -139,7 +141,7 @@ class ScanForward {
         Ahead<T> ahead(columns);
         if (!tile.starts_line(c) || tile.first + 2 * TILE > tile.a.length) return ahead;
         tile.add_to(ahead, tile.u, c, TILE);
-        tile.add_to(ahead, tile.dt, c, TILE);
+        if (tile.dt_proj == nullptr) tile.add_to(ahead, tile.dt, c, TILE);
         tile.add_to(ahead, tile.a.y, c, TILE);
         if (tile.z) tile.add_to(ahead, tile.z, c, TILE);
         return ahead;
@@ -161,5 +163,27 @@ class ScanForward {
         });
     }
 };
+
+template <class T>
+int64_t scan_groups(const caduceus_scan& a, int64_t most_channels) {
+    constexpr int64_t W = WIDTH<T>;
+    return group_count(a.batch, ceil_div(a.channels, W), a.threads, most_channels / W, 2);
+}
+
+template <class T>
+void scan_forward(const caduceus_scan& a, const ScanWeights<T>& weights) {
+    const int64_t groups = scan_groups<T>(a, FORWARD_CHANNELS), columns = ceil_div(weights.columns, groups);
+    for_each(a.batch * groups, a.threads, ScanForward<T>::bytes(columns, a.states), [&](int64_t i, void* scratch) {
+        const Group group(i % groups, groups, a.channels, WIDTH<T>);
+        ScanForward<T>(a, weights, i / groups, group, Arena(scratch)).run();
+    });
+}
+
+template <class T>
+void scan_forward(const caduceus_scan& a) {
+    const caduceus::Workspace memory(ScanWeights<T>::bytes(a.channels, a.states, 0));
+    Arena arena(memory.data);
+    scan_forward(a, ScanWeights<T>(a, nullptr, 0, arena));
+}
 
 }  // namespace CADUCEUS_ISA

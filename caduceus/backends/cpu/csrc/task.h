@@ -14,6 +14,7 @@ struct Rows {
     T* data;
     int64_t batch, time;
 
+    Rows() : Rows(caduceus_rows{}) {}
     Rows(const caduceus_rows& r) : data(static_cast<T*>(r.data)), batch(r.batch), time(r.time) {}
     explicit operator bool() const { return data != nullptr; }
     T* at(int64_t b, int64_t t) const { return data + b * batch + t * time; }
@@ -78,17 +79,19 @@ struct Ahead {
     }
 };
 
-// A piece of scratch memory handed out in order, every array on its own cache line.
+// A piece of scratch memory handed out in order, every array on its own cache line. One that starts at null measures.
 class Arena {
-    char* next;
+    uintptr_t start, next;
 
   public:
-    explicit Arena(void* memory) : next(static_cast<char*>(memory)) {}
+    explicit Arena(void* memory) : start(reinterpret_cast<uintptr_t>(memory)), next(start) {}
 
     template <class T>
     static size_t bytes(int64_t count) {
         return (size_t(count) * sizeof(T) + 63) / 64 * 64;
     }
+
+    size_t used() const { return next - start; }
 
     template <class T>
     T* take(int64_t count) {
