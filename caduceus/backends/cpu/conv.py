@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from caduceus.backends.cpu.library import Conv, ConvGradients, library, pointer, rows
-from caduceus.backends.cpu.tensors import refuse_second_derivative, threads_for
+from caduceus.backends.cpu.operators import differentiate, operator, refuse_derivative
+from caduceus.backends.cpu.tensors import threads_for
 
 
-@torch.library.custom_op("caduceus::cpu_conv", mutates_args=())
-def conv_forward(
+def _forward(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -31,8 +31,7 @@ def conv_forward(
     return y, last
 
 
-@torch.library.custom_op("caduceus::cpu_conv_backward", mutates_args=())
-def conv_backward(
+def _backward(
     dy: Tensor,
     dlast: Tensor | None,
     x: Tensor,
@@ -82,13 +81,11 @@ def _outputs(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return x.new_empty(x.shape), x.new_empty(x.shape[0], x.shape[2], weight.shape[1] - 1)
 
 
-@conv_forward.register_fake
-def _(x: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+def _forward_shapes(x: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
     return _outputs(x, weight)
 
 
-@conv_backward.register_fake
-def _(dy: Tensor, dlast: Tensor | None, *inputs: Any) -> list[Tensor]:
+def _backward_shapes(dy: Tensor, dlast: Tensor | None, *inputs: Any) -> list[Tensor]:
     return [dy.new_empty(x.shape) for x in inputs[:4] if x is not None]
 
 
@@ -110,5 +107,7 @@ def _differentiate(ctx: Any, dy: Tensor | None, dlast: Tensor | None) -> tuple[T
     return dx, dweight, dbias, dstate, *(None,) * 4
 
 
-conv_forward.register_autograd(_differentiate, setup_context=_keep)
-refuse_second_derivative("causal_conv", conv_backward)
+conv_forward = operator("cpu_conv", _forward, _forward_shapes)
+conv_backward = operator("cpu_conv_backward", _backward, _backward_shapes)
+differentiate(conv_forward, _keep, _differentiate)
+refuse_derivative(conv_backward, "causal_conv")

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from caduceus.backends.cpu.library import INNER, Mamba, MambaGradients, library, pointer, rows
-from caduceus.backends.cpu.tensors import refuse_second_derivative, threads_for
+from caduceus.backends.cpu.operators import differentiate, operator, refuse_derivative
+from caduceus.backends.cpu.tensors import threads_for
 
 
-@torch.library.custom_op("caduceus::cpu_mamba", mutates_args=())
-def mamba_forward(
+def _forward(
     h: Tensor,
     mask: Tensor | None,
     in_proj: Tensor,
@@ -40,8 +40,7 @@ def mamba_forward(
     return outputs
 
 
-@torch.library.custom_op("caduceus::cpu_mamba_backward", mutates_args=())
-def mamba_backward(
+def _backward(
     dout: Tensor,
     h: Tensor,
     mask: Tensor | None,
@@ -139,8 +138,7 @@ def _outputs(h: Tensor, out_proj: Tensor, inner: list[Tensor], directions: int, 
     return outputs
 
 
-@mamba_forward.register_fake
-def _(
+def _forward_shapes(
     h: Tensor,
     mask: Tensor | None,
     in_proj: Tensor,
@@ -155,8 +153,7 @@ def _(
     return _outputs(h, out_proj, inner, len(reverse), differentiable)
 
 
-@mamba_backward.register_fake
-def _(
+def _backward_shapes(
     dout: Tensor, h: Tensor, mask: Tensor | None, in_proj: Tensor, in_bias: Any, out_proj: Tensor, *others: Any
 ) -> Any:
     shapes = [h.shape, in_proj.shape, in_proj.shape[:1], out_proj.shape, *(w.shape for w in others[1])]
@@ -181,5 +178,7 @@ def _differentiate(ctx: Any, grads: list[Tensor | None]) -> tuple[Any, ...]:
     return dh, None, d_in, None if in_bias is None else d_in_bias, d_out, d_out_bias, d_inner, None, None, None
 
 
-mamba_forward.register_autograd(_differentiate, setup_context=_keep)
-refuse_second_derivative("the Mamba mixers", mamba_backward)
+mamba_forward = operator("cpu_mamba", _forward, _forward_shapes)
+mamba_backward = operator("cpu_mamba_backward", _backward, _backward_shapes)
+differentiate(mamba_forward, _keep, _differentiate)
+refuse_derivative(mamba_backward, "the Mamba mixers")

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from caduceus.backends.cpu.library import Norm, NormGradients, library, pointer
-from caduceus.backends.cpu.tensors import refuse_second_derivative, threads_for
+from caduceus.backends.cpu.operators import differentiate, operator, refuse_derivative
+from caduceus.backends.cpu.tensors import threads_for
 
 
-@torch.library.custom_op("caduceus::cpu_norm", mutates_args=())
-def norm_forward(
+def _forward(
     x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor | None, eps: float, centred: bool, target: int
 ) -> tuple[Tensor, Tensor]:
     """The norm and x + residual (nothing without a residual)."""
@@ -26,8 +26,7 @@ def norm_forward(
     return normed, total
 
 
-@torch.library.custom_op("caduceus::cpu_norm_backward", mutates_args=())
-def norm_backward(
+def _backward(
     dnormed: Tensor, dtotal: Tensor | None, total: Tensor, weight: Tensor, eps: float, centred: bool, target: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of x (and the residual), weight and bias."""
@@ -59,13 +58,13 @@ def _outputs(x: Tensor, residual: Tensor | None) -> tuple[Tensor, Tensor]:
     return x.new_empty(x.shape), x.new_empty(0 if residual is None else x.shape)
 
 
-@norm_forward.register_fake
-def _(x: Tensor, residual: Tensor | None, *others: Any) -> tuple[Tensor, Tensor]:
+def _forward_shapes(x: Tensor, residual: Tensor | None, *others: Any) -> tuple[Tensor, Tensor]:
     return _outputs(x, residual)
 
 
-@norm_backward.register_fake
-def _(dnormed: Tensor, dtotal: Tensor | None, total: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor, ...]:
+def _backward_shapes(
+    dnormed: Tensor, dtotal: Tensor | None, total: Tensor, weight: Tensor, *others: Any
+) -> tuple[Tensor, ...]:
     return total.new_empty(total.shape), weight.new_empty(weight.shape), weight.new_empty(weight.shape)
 
 
@@ -87,5 +86,7 @@ def _differentiate(ctx: Any, dnormed: Tensor | None, dtotal: Tensor | None) -> t
     return dx, dx if ctx.has_residual else None, dweight, dbias if ctx.has_bias else None, None, None, None
 
 
-norm_forward.register_autograd(_differentiate, setup_context=_keep)
-refuse_second_derivative("add_norm", norm_backward)
+norm_forward = operator("cpu_norm", _forward, _forward_shapes)
+norm_backward = operator("cpu_norm_backward", _backward, _backward_shapes)
+differentiate(norm_forward, _keep, _differentiate)
+refuse_derivative(norm_backward, "add_norm")

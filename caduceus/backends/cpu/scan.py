@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from caduceus.backends.cpu.library import Scan, ScanGradients, library, pointer, rows
-from caduceus.backends.cpu.tensors import refuse_second_derivative, threads_for
+from caduceus.backends.cpu.operators import differentiate, operator, refuse_derivative
+from caduceus.backends.cpu.tensors import threads_for
 
 
-@torch.library.custom_op("caduceus::cpu_scan", mutates_args=())
-def scan_forward(
+def _forward(
     u: Tensor,
     dt: Tensor,
     A: Tensor,
@@ -40,8 +40,7 @@ def scan_forward(
     return y, last, checkpoints
 
 
-@torch.library.custom_op("caduceus::cpu_scan_backward", mutates_args=())
-def scan_backward(
+def _backward(
     dy: Tensor,
     dlast: Tensor | None,
     u: Tensor,
@@ -123,13 +122,11 @@ def _by_states(state: Tensor | None) -> Tensor | None:
     return None if state is None else state.transpose(1, 2).contiguous()
 
 
-@scan_forward.register_fake
-def _(u: Tensor, dt: Tensor, A: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
+def _forward_shapes(u: Tensor, dt: Tensor, A: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
     return _outputs(u, A, differentiable=others[-2])
 
 
-@scan_backward.register_fake
-def _(
+def _backward_shapes(
     dy: Tensor,
     dlast: Tensor | None,
     u: Tensor,
@@ -167,5 +164,7 @@ def _differentiate(ctx: Any, dy: Tensor | None, dlast: Tensor | None, _: None) -
     return du, ddt, dA, dB, dC, dD, dz, dbias, dstate if ctx.needs_input_grad[8] else None, *(None,) * 5
 
 
-scan_forward.register_autograd(_differentiate, setup_context=_keep)
-refuse_second_derivative("selective_scan", scan_backward)
+scan_forward = operator("cpu_scan", _forward, _forward_shapes)
+scan_backward = operator("cpu_scan_backward", _backward, _backward_shapes)
+differentiate(scan_forward, _keep, _differentiate)
+refuse_derivative(scan_backward, "selective_scan")

@@ -1,8 +1,6 @@
-"""What the operators of this backend share: layout, dtype and device of tensors, threads, refusals."""
+"""What the operators of this backend share: layout, dtype and device of tensors, and threads."""
 
 from __future__ import annotations
-
-from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -46,15 +44,3 @@ def wide_dtype(x: Tensor) -> torch.dtype:
 
 def needs_gradient(*tensors: Tensor | None) -> bool:
     return torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
-
-
-def refuse_second_derivative(operation: str, operator: Any) -> None:
-    """Make differentiating the backward ``operator`` an error that says where second derivatives are."""
-
-    def refuse(ctx: Any, *grads: Any) -> NoReturn:
-        raise NotImplementedError(
-            f"backend 'cpu' has no second derivative of {operation}; build the model with backend='torch', "
-            "whose kernels are differentiable twice"
-        )
-
-    operator.register_autograd(refuse)
