@@ -21,7 +21,7 @@ inline void exp2_fraction(const VF (&f)[K], VF (&p)[K]) {
 // where EXP2_SATURATES, always.
 template <class T>
 constexpr bool EXP2_SATURATES = true;
-#if defined(__AVX512F__)
+#if defined(WITH_AVX512)
 inline VF nearest(VF x, VF y) { return (VF)_mm512_roundscale_ps((__m512)(x * y), 0); }
 inline VF whole(VF r) { return r; }
 inline VF scale(VF p, VF r) { return (VF)_mm512_scalef_ps((__m512)p, (__m512)r); }

@@ -10,11 +10,7 @@
 
 namespace CADUCEUS_ISA {
 
-#if defined(__AVX512F__)
-constexpr int SUM_ROWS = 12, SUM_VECTORS = 2;
-#else
-constexpr int SUM_ROWS = 6, SUM_VECTORS = 2;
-#endif
+constexpr int SUM_ROWS = BYTES == 64 ? 12 : 6, SUM_VECTORS = 2;  // as many sums as there are registers for
 template <class T>
 constexpr int PANEL = SUM_VECTORS * WIDTH<T>;
 

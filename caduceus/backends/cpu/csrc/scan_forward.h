@@ -5,22 +5,13 @@
 
 namespace CADUCEUS_ISA {
 
-// States kept in registers at a time, and of those how many exponentials side by side.
+// States kept in registers at a time, and of those how many exponentials side by side. Processors with vectors of 64
+// bytes have 32 registers for them; with more states than these, some leave the registers.
 template <class T>
-struct Registers {
-    static constexpr int STATES = 4, SIDE = 2;
-};
-#if defined(__AVX512F__)
+constexpr int STATES_AT_ONCE = BYTES == 64 ? 16 : 8;
 template <>
-struct Registers<float> {
-    static constexpr int STATES = 16, SIDE = 2;  // with more, states leave the registers
-};
-#elif defined(__AVX2__) || defined(__aarch64__)
-template <>
-struct Registers<float> {
-    static constexpr int STATES = 8, SIDE = 4;
-};
-#endif
+constexpr int STATES_AT_ONCE<double> = 4;
+constexpr int SIDE_BY_SIDE = 2;
 constexpr int64_t FORWARD_CHANNELS = 512;  // most of a group: its buffers stay in a second-level cache
 
 template <class T>
@@ -123,9 +114,9 @@ class ScanForward {
     template <bool IN_RANGE>
     void walk(int64_t c) {
         int64_t n = 0;
-        constexpr int P = Registers<T>::STATES;
-        for (; n + P <= tile.N; n += P) pass<P, Registers<T>::SIDE, IN_RANGE>(c, n);
-        for (; n + 4 <= tile.N; n += 4) pass<4, 2, IN_RANGE>(c, n);
+        constexpr int P = STATES_AT_ONCE<T>;
+        for (; n + P <= tile.N; n += P) pass<P, SIDE_BY_SIDE, IN_RANGE>(c, n);
+        for (; n + 4 <= tile.N; n += 4) pass<4, SIDE_BY_SIDE, IN_RANGE>(c, n);
         for (; n < tile.N; n++) pass<1, 1, IN_RANGE>(c, n);
     }
 

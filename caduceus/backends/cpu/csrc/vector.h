@@ -8,9 +8,20 @@
 
 #include <stdint.h>
 #include <string.h>
+#if defined(CADUCEUS_BYTES)
+// Vectors of any width by the compiler's own means, on any processor: for tests.
+#elif defined(__AVX512F__)
+#define WITH_AVX512
+#elif defined(__AVX2__)
+#define WITH_AVX2
+#elif defined(__SSE2__)
+#define WITH_SSE2
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#define WITH_NEON
+#endif
 #if defined(__SSE2__)
 #include <immintrin.h>
-#elif defined(__ARM_NEON)
+#elif defined(WITH_NEON)
 #include <arm_neon.h>
 #endif
 
@@ -18,9 +29,11 @@
 
 namespace CADUCEUS_ISA {
 
-#if defined(__AVX512F__)
+#if defined(CADUCEUS_BYTES)
+constexpr int BYTES = CADUCEUS_BYTES;
+#elif defined(WITH_AVX512)
 constexpr int BYTES = 64;
-#elif defined(__AVX2__)
+#elif defined(WITH_AVX2)
 constexpr int BYTES = 32;
 #else
 constexpr int BYTES = 16;
@@ -107,25 +120,25 @@ inline bool any(V condition) {
 }
 
 // a b + c with one rounding where the instruction set has it; larger and smaller return b if a or b is NaN.
-#if defined(__AVX512F__)
+#if defined(WITH_AVX512)
 inline VF fma(VF a, VF b, VF c) { return (VF)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 inline VD fma(VD a, VD b, VD c) { return (VD)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 inline VF larger(VF a, VF b) { return (VF)_mm512_max_ps((__m512)a, (__m512)b); }
 inline VF smaller(VF a, VF b) { return (VF)_mm512_min_ps((__m512)a, (__m512)b); }
-#elif defined(__AVX2__)
+#elif defined(WITH_AVX2)
 inline VF fma(VF a, VF b, VF c) { return (VF)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 inline VD fma(VD a, VD b, VD c) { return (VD)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
 inline VF larger(VF a, VF b) { return (VF)_mm256_max_ps((__m256)a, (__m256)b); }
 inline VF smaller(VF a, VF b) { return (VF)_mm256_min_ps((__m256)a, (__m256)b); }
 #else
-#if defined(__SSE2__)
+#if defined(WITH_SSE2)
 inline VF larger(VF a, VF b) { return (VF)_mm_max_ps((__m128)a, (__m128)b); }
 inline VF smaller(VF a, VF b) { return (VF)_mm_min_ps((__m128)a, (__m128)b); }
 #else
 inline VF larger(VF a, VF b) { return a > b ? a : b; }
 inline VF smaller(VF a, VF b) { return a < b ? a : b; }
 #endif
-#if defined(__ARM_NEON) && defined(__aarch64__)
+#if defined(WITH_NEON)
 inline VF fma(VF a, VF b, VF c) { return (VF)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
 inline VD fma(VD a, VD b, VD c) { return (VD)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
 #else
