@@ -53,7 +53,9 @@ def compile_library(folder: Path, extra_flags: tuple[str, ...] = ()) -> Path:
         _run(commands)
         linked = Path(scratch, LIBRARY)
         _run([[*compiler, *flags, "-shared", *objects, "-o", str(linked)]])
-        return Path(shutil.copy(linked, folder / LIBRARY))
+        # Moved into place, not written over: a process that runs the old one goes on with it.
+        fresh = Path(shutil.copy(linked, folder / f"{LIBRARY}.new"))
+        return fresh.replace(folder / LIBRARY)
 
 
 def _targets() -> list[str]:

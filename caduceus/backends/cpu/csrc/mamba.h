@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "conv.h"
+#include "gate.h"
 #include "product.h"
 #include "scan_forward.h"
 
@@ -27,9 +28,10 @@ struct Chunk {
           low(reverse ? length - step - steps : step) {}
 };
 
-// One tile of a chunk: `count` positions from `position` of sequence `b`, the steps [first, first + count) of the walk.
+// One tile of a chunk: `count` positions from `position` of sequence `b`, the steps [first, first + count) of the walk;
+// `place` is that of its first position among those of the chunk.
 struct Tile {
-    int64_t b, position, first, count;
+    int64_t b, position, first, count, place;
 
     static int64_t of(const Chunk& c) { return ceil_div(c.steps, STAGE_ROWS); }
     Tile(const Chunk& c, int64_t index, bool reverse) : b(c.batch + index / of(c)) {
@@ -37,6 +39,7 @@ struct Tile {
         count = smaller(STAGE_ROWS, c.steps - offset);
         first = c.first + offset;
         position = c.low + (reverse ? c.steps - offset - count : offset);
+        place = (b - c.batch) * c.steps + position - c.low;
     }
 };
 
@@ -46,7 +49,7 @@ struct Cut {
     explicit Cut(const caduceus_mamba& a) {
         const int64_t tiles = larger(CHUNK_TILES, CHUNK_TILES / 2 * a.threads);
         rows = larger(1, smaller(a.batch, tiles));
-        steps = smaller(larger(1, tiles / rows), ceil_div(a.length, STAGE_ROWS)) * STAGE_ROWS;
+        steps = smaller(larger(1, tiles / rows), larger(1, ceil_div(a.length, STAGE_ROWS))) * STAGE_ROWS;
     }
 };
 
@@ -121,5 +124,12 @@ struct InnerWeights {
         return ConvWeights<T>::bytes(a.channels, a.taps) + ScanWeights<T>::bytes(a.channels, a.states, a.rank);
     }
 };
+
+// f(tile, scratch) for every tile of the chunk.
+template <class F>
+void each_tile(const caduceus_mamba& a, const Chunk& chunk, bool reverse, size_t bytes, const F& f) {
+    for_each(chunk.rows * Tile::of(chunk), a.threads, bytes,
+             [&](int64_t i, void* scratch) { f(Tile(chunk, i, reverse), scratch); });
+}
 
 }  // namespace CADUCEUS_ISA

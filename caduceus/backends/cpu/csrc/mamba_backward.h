@@ -14,8 +14,6 @@ namespace CADUCEUS_ISA {
 
 template <class T>
 class MambaBackward {
-    static constexpr int W = WIDTH<T>;
-
     const caduceus_mamba_gradients& g;
     const caduceus_mamba& a;
     const Cut cut;
@@ -76,15 +74,6 @@ class MambaBackward {
         return arena.used();
     }
 
-    // f(tile, its first position's place in the factors, scratch) for every tile of the chunk.
-    template <class F>
-    void each_tile(const Chunk& chunk, size_t bytes, F f) const {
-        for_each(chunk.rows * Tile::of(chunk), a.threads, bytes, [&](int64_t i, void* scratch) {
-            const Tile tile(chunk, i, false);
-            f(tile, (tile.b - chunk.batch) * chunk.steps + tile.position - chunk.low, scratch);
-        });
-    }
-
     void walk(int64_t b, int64_t rows, int d, const InnerWeights<T>& inner) {
         const bool reverse = a.direction[d].reverse;
         clear<T>(carry, rows * N * E);
@@ -105,35 +94,25 @@ class MambaBackward {
 
     void gate(const Chunk& chunk) const {
         const Rows<const T> dout(g.dout);
-        each_tile(chunk, 2 * Arena::bytes<T>(STAGE_ROWS * E), [&](const Tile& tile, int64_t at, void* scratch) {
+        each_tile(a, chunk, false, 2 * Arena::bytes<T>(STAGE_ROWS * E), [&](const Tile& tile, void* scratch) {
             T *dg, *gated;
             Arena arena(scratch);
             take(arena, STAGE_ROWS * E, dg, gated);
             const T* from = dout.at(tile.b, tile.position);
             product<false, T>(from, dout.time, tile.count, out, nullptr, dg, E);
-            for (int64_t r = 0; r < tile.count; r++) gate_row(tile.b, tile.position + r, dg + r * E, gated + r * E);
-            factors.dout.pack(from, dout.time, 1, at, tile.count);
-            factors.gated.pack(gated, E, 1, at, tile.count);
-        });
-    }
-
-    void gate_row(int64_t b, int64_t p, const T* dg, T* gated) const {
-        const T *sum = y.at(b, p), *gate = z.at(b, p);
-        T *to_dy = dy.at(b, p), *to_dz = dz.at(b, p);
-        each_column<W>(E, [=](int64_t c, int64_t lanes) {
-            const Vec<T> adjoint = load(dg + c * W, lanes), v = load(sum + c * W, lanes), x = load(gate + c * W, lanes);
-            const Vec<T> sig = sigmoid(x), silu = x * sig;
-            store(gated + c * W, v * silu, lanes);
-            store(to_dy + c * W, adjoint * silu, lanes);
-            store(to_dz + c * W, adjoint * v * fma(silu, 1 - sig, sig), lanes);
+            for (int64_t r = 0; r < tile.count; r++) {
+                const int64_t b = tile.b, p = tile.position + r;
+                gate_row_backward<T>(E, y.at(b, p), z.at(b, p), dg + r * E, gated + r * E, dy.at(b, p), dz.at(b, p));
+            }
+            factors.dout.pack(from, dout.time, 1, tile.place, tile.count);
+            factors.gated.pack(gated, E, 1, tile.place, tile.count);
         });
     }
 
     void convolve(const Chunk& chunk, int d, const ConvWeights<T>& weights, const Rows<T>& u) const {
         caduceus_conv conv = conv_of(a, a.direction[d], x);
         conv.y = {u.data, u.batch, u.time};
-        for_each(chunk.rows * Tile::of(chunk), a.threads, conv_chunk_bytes<T>(conv), [&](int64_t i, void* scratch) {
-            const Tile tile(chunk, i, conv.reverse);
+        each_tile(a, chunk, conv.reverse, conv_chunk_bytes<T>(conv), [&](const Tile& tile, void* scratch) {
             conv_chunk<T>(conv, weights, tile.b, Steps(tile.first, tile.first + tile.count), Arena(scratch));
         });
     }
@@ -150,10 +129,11 @@ class MambaBackward {
 
     void select_back(const Chunk& chunk, int d, const Rows<T>& u, const Rows<T>& du, const Rows<T>& ddt) const {
         const Rows<T> dselection = rows_of(own_dselection, S, cut.steps, chunk), selection(a.direction[d].selection);
-        each_tile(chunk, 0, [&](const Tile& tile, int64_t at, void*) {
-            const int64_t b = tile.b, p = tile.position, count = tile.count;
+        const int64_t groups = mamba_groups<T>(a, chunk.rows), apart = chunk.rows * chunk.steps * N;
+        each_tile(a, chunk, false, 0, [&](const Tile& tile, void*) {
+            const int64_t b = tile.b, p = tile.position, count = tile.count, at = tile.place;
             product<false, T>(ddt.at(b, p), E, count, dt_proj[d], nullptr, dselection.at(b, p), S);
-            for (int64_t r = 0; r < count; r++) add_groups(chunk, at + r, dselection.at(b, p + r) + a.rank);
+            for (int64_t r = 0; r < count; r++) add_groups(groups, apart, at + r, dselection.at(b, p + r) + a.rank);
             product<true, T>(dselection.at(b, p), S, count, select[d], nullptr, du.at(b, p), E);
             factors.dselection.pack(dselection.at(b, p), S, 1, at, count);
             factors.dt.pack(selection.at(b, p), selection.time, 1, at, count);
@@ -162,11 +142,8 @@ class MambaBackward {
         });
     }
 
-    // dB and dC of one position, from the groups of channels.
-    void add_groups(const Chunk& chunk, int64_t at, T* to) const {
-        caduceus_scan scan{};
-        scan.batch = chunk.rows, scan.channels = E, scan.threads = a.threads;
-        const int64_t groups = scan_groups<T>(scan, BACKWARD_CHANNELS), apart = chunk.rows * chunk.steps * N;
+    // dB and dC of one position, from the groups of channels, which lie `apart`.
+    void add_groups(int64_t groups, int64_t apart, int64_t at, T* to) const {
         for (int64_t n = 0; n < 2 * N; n++) {
             const T* from = (n < N ? dB + n : dC + n - N) + at * N;
             T sum = from[0];
@@ -205,7 +182,8 @@ class MambaBackward {
         const int64_t stride = (cut.steps + before) * E;
         for (int64_t b = 0; b < chunk.rows; b++) {
             for (int64_t i = 0; i < smaller(before, chunk.steps); i++) {
-                const int64_t from = reverse ? before + chunk.steps - 1 - i : i, to = reverse ? before - 1 - i : cut.steps + i;
+                const int64_t from = reverse ? before + chunk.steps - 1 - i : i;
+                const int64_t to = reverse ? before - 1 - i : cut.steps + i;
                 memcpy(own_du + b * stride + to * E, own_du + b * stride + from * E, size_t(E) * sizeof(T));
             }
         }
@@ -214,8 +192,8 @@ class MambaBackward {
     void finish(const Chunk& chunk) const {
         const Rows<const T> h(a.h);
         const Rows<T> dh(g.dh);
-        each_tile(chunk, 0, [&](const Tile& tile, int64_t at, void*) {
-            const int64_t b = tile.b, p = tile.position;
+        each_tile(a, chunk, false, 0, [&](const Tile& tile, void*) {
+            const int64_t b = tile.b, p = tile.position, at = tile.place;
             product<false, T>(dx.at(b, p), E, tile.count, in_x, nullptr, dh.at(b, p), dh.time);
             product<true, T>(dz.at(b, p), E, tile.count, in_z, nullptr, dh.at(b, p), dh.time);
             factors.h.pack(h.at(b, p), h.time, 1, at, tile.count);

@@ -7,8 +7,6 @@ namespace CADUCEUS_ISA {
 
 template <class T>
 class MambaForward {
-    static constexpr int W = WIDTH<T>;
-
     const caduceus_mamba& a;
     const Cut cut;
     const int64_t E, selected;  // selected: R + 2N
@@ -88,8 +86,7 @@ class MambaForward {
 
     void project_in(const Chunk& chunk) const {
         const Rows<const T> h(a.h);
-        for_each(chunk.rows * Tile::of(chunk), a.threads, 0, [&](int64_t i, void*) {
-            const Tile tile(chunk, i, false);
+        each_tile(a, chunk, false, 0, [&](const Tile& tile, void*) {
             product<false>(h.at(tile.b, tile.position), h.time, tile.count, in_x, bias_x, x.at(tile.b, tile.position),
                            x.time);
         });
@@ -99,8 +96,7 @@ class MambaForward {
                   const Weight<T>& selecting, const Rows<T>& us, const Rows<T>& selections) const {
         caduceus_conv conv = conv_of(a, direction, x);
         conv.y = {us.data, us.batch, us.time};
-        for_each(chunk.rows * Tile::of(chunk), a.threads, conv_chunk_bytes<T>(conv), [&](int64_t i, void* scratch) {
-            const Tile tile(chunk, i, direction.reverse);
+        each_tile(a, chunk, conv.reverse, conv_chunk_bytes<T>(conv), [&](const Tile& tile, void* scratch) {
             conv_chunk<T>(conv, weights, tile.b, Steps(tile.first, tile.first + tile.count), Arena(scratch));
             product<false, T>(us.at(tile.b, tile.position), us.time, tile.count, selecting, nullptr,
                               selections.at(tile.b, tile.position), selections.time);
@@ -112,8 +108,7 @@ class MambaForward {
         const Rows<const T> h(a.h);
         const Rows<T> outs(a.out), keep(a.z);
         const size_t bytes = 2 * Arena::bytes<T>(STAGE_ROWS * E);
-        for_each(chunk.rows * Tile::of(chunk), a.threads, bytes, [&](int64_t i, void* scratch) {
-            const Tile tile(chunk, i, false);
+        each_tile(a, chunk, false, bytes, [&](const Tile& tile, void* scratch) {
             T *own_z, *gated;
             Arena arena(scratch);
             take(arena, STAGE_ROWS * E, own_z, gated);
@@ -121,12 +116,8 @@ class MambaForward {
             product<false>(h.at(tile.b, tile.position), h.time, tile.count, in_z, bias_z, z.at(tile.b, tile.position),
                            z.time);
             for (int64_t r = 0; r < tile.count; r++) {
-                const T *sum = y.at(tile.b, tile.position + r), *gate = z.at(tile.b, tile.position + r);
-                T* to = gated + r * E;
-                each_column<W>(E, [=](int64_t c, int64_t lanes) {
-                    const Vec<T> g = load(gate + c * W, lanes);
-                    store(to + c * W, load(sum + c * W, lanes) * (g * sigmoid(g)), lanes);
-                });
+                const int64_t p = tile.position + r;
+                gate_row<T>(E, y.at(tile.b, p), z.at(tile.b, p), gated + r * E);
             }
             product<false>(gated, E, tile.count, out, bias_out, outs.at(tile.b, tile.position), outs.time);
         });

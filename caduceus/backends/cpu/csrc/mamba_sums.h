@@ -78,15 +78,19 @@ void clear_gradients(const caduceus_mamba_gradients& g) {
     }
 }
 
+// Groups of channels in the scan's backward over `rows` sequences.
+template <class T>
+int64_t mamba_groups(const caduceus_mamba& a, int64_t rows) {
+    caduceus_scan scan{};
+    scan.batch = rows, scan.channels = a.channels, scan.threads = a.threads;
+    return scan_groups<T>(scan, BACKWARD_CHANNELS);
+}
+
 // Most numbers that dB, or dC, of one chunk takes: a part for each group of channels.
 template <class T>
 int64_t most_parts(const caduceus_mamba& a, const Cut& cut) {
     int64_t most = 0;
-    for (int64_t rows = 1; rows <= cut.rows; rows++) {
-        caduceus_scan scan{};
-        scan.batch = rows, scan.channels = a.channels, scan.threads = a.threads;
-        most = larger(most, rows * scan_groups<T>(scan, BACKWARD_CHANNELS));
-    }
+    for (int64_t rows = 1; rows <= cut.rows; rows++) most = larger(most, rows * mamba_groups<T>(a, rows));
     return most * cut.steps * a.states;
 }
 
