@@ -20,9 +20,12 @@ extern const caduceus::Kernels kernels = {
     [](const caduceus_conv_gradients* g) { g->conv.wide ? conv_backward<double>(*g) : conv_backward<float>(*g); },
     [](const caduceus_norm* a) { a->wide ? norm_forward<double>(*a) : norm_forward<float>(*a); },
     [](const caduceus_norm_gradients* g) { g->norm.wide ? norm_backward<double>(*g) : norm_backward<float>(*g); },
-    [](const caduceus_mamba* a) { a->wide ? MambaForward<double>(*a).run() : MambaForward<float>(*a).run(); },
+    [](const caduceus_mamba* a) {
+        with_threads(a->threads, [=] { a->wide ? MambaForward<double>(*a).run() : MambaForward<float>(*a).run(); });
+    },
     [](const caduceus_mamba_gradients* g) {
-        g->mamba.wide ? MambaBackward<double>(*g).run() : MambaBackward<float>(*g).run();
+        with_threads(g->mamba.threads,
+                     [=] { g->mamba.wide ? MambaBackward<double>(*g).run() : MambaBackward<float>(*g).run(); });
     },
 };
 

@@ -4,11 +4,15 @@
 #include <string.h>
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
-#if !defined(_OPENMP)
-#include <atomic>
+#if defined(_OPENMP)
+#include <omp.h>
+#else
 #include <thread>
 #include <vector>
 #endif
@@ -38,6 +42,14 @@ class FlushDenormals {
 #endif
     FlushDenormals(const FlushDenormals&) = delete;
 };
+
+void relax() {
+#if defined(__SSE2__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
 
 // Kept from call to call: fresh memory costs a page fault per 4 KB. With CADUCEUS_POISON it is fresh, of the exact size
 // and full of NaN, so that a sanitizer sees what is written behind it and a test what is read before it is written.
@@ -77,6 +89,90 @@ void* scratch(size_t bytes) {
     return own.get(bytes);
 }
 
+struct Stage {
+    Task task;
+    const void* context;
+    int64_t tasks;
+    size_t bytes;
+};
+
+// Threads that take the tasks of one stage after the other. A thread that is kept from running by other programs delays
+// a stage only if it holds a task; waiting, it is awake for some microseconds and asleep after that. (OpenMP's barriers
+// wait for every thread, and awake for milliseconds: on a busy machine, most of the time.)
+class Team {
+    static constexpr int PATIENCE = 2000, INDEX_BITS = 40;
+
+    std::mutex mutex;
+    std::condition_variable published, finished;
+    Stage stage{};
+    std::atomic<int64_t> number{0};  // of the stage; -1 at the end
+    std::atomic<int64_t> next{0};    // number of the stage, and index of its next task in the lower bits
+    std::atomic<int64_t> done{0};
+
+    template <class F>
+    static bool soon(F condition) {
+        for (int i = 0; i < PATIENCE; i++) {
+            if (condition()) return true;
+            relax();
+        }
+        return false;
+    }
+
+    void take_tasks(const Stage& own, int64_t of) {
+        void* memory = scratch(own.bytes);
+        for (;;) {
+            int64_t claim = next;
+            const int64_t index = claim & ((int64_t(1) << INDEX_BITS) - 1);
+            if (claim >> INDEX_BITS != of || index >= own.tasks) return;
+            if (!next.compare_exchange_weak(claim, claim + 1)) continue;
+            own.task(own.context, index, memory);
+            if (++done < own.tasks) continue;
+            const std::lock_guard<std::mutex> lock(mutex);
+            finished.notify_all();
+        }
+    }
+
+    void publish(const Stage& following, int64_t as) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        stage = following;
+        done = 0;
+        next = as << INDEX_BITS;
+        number = as;
+        published.notify_all();
+    }
+
+  public:
+    static thread_local Team* current;  // that of the thread which runs the body
+
+    void run(const Stage& following) {
+        const int64_t as = number + 1;
+        publish(following, as);
+        take_tasks(following, as);
+        const auto complete = [&] { return done >= following.tasks; };
+        if (soon(complete)) return;
+        std::unique_lock<std::mutex> lock(mutex);
+        finished.wait(lock, complete);
+    }
+
+    void dismiss() { publish(Stage{}, -1); }
+
+    void work() {
+        for (int64_t seen = 0;;) {
+            const auto fresh = [&] { return number != seen; };
+            soon(fresh);
+            std::unique_lock<std::mutex> lock(mutex);
+            published.wait(lock, fresh);
+            seen = number;
+            const Stage own = stage;
+            lock.unlock();
+            if (seen < 0) return;
+            take_tasks(own, seen);
+        }
+    }
+};
+
+thread_local Team* Team::current = nullptr;
+
 thread_local Scratch workspace;
 constexpr size_t KEPT = size_t(1) << 30;
 
@@ -85,34 +181,47 @@ constexpr size_t KEPT = size_t(1) << 30;
 Workspace::Workspace(size_t bytes) : data(workspace.get(bytes)) {}
 Workspace::~Workspace() { workspace.keep_at_most(KEPT); }
 
-void parallel(int64_t tasks, int threads, size_t bytes, Task task, const void* context) {
-    const int count = int(std::max<int64_t>(1, std::min<int64_t>(threads, tasks)));
-    if (count == 1) {
-        FlushDenormals guard;
-        void* own = scratch(bytes);
-        for (int64_t i = 0; i < tasks; i++) task(context, i, own);
-        return;
-    }
+static void run(const Stage& stage) {
+    if (Team::current != nullptr) return Team::current->run(stage);
+    void* memory = scratch(stage.bytes);
+    for (int64_t i = 0; i < stage.tasks; i++) stage.task(stage.context, i, memory);
+}
+
+void with_threads(int threads, void (*body)(const void*), const void* context) {
+    FlushDenormals guard;
+    if (threads <= 1 || Team::current != nullptr) return body(context);
+    Team team;
+    Team::current = &team;
 #if defined(_OPENMP)
 #pragma omp parallel num_threads(threads)
     {
-        FlushDenormals guard;
-        void* own = scratch(bytes);
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t i = 0; i < tasks; i++) task(context, i, own);
+        if (omp_get_thread_num() == 0) {
+            body(context);
+            team.dismiss();
+        } else {
+            FlushDenormals guard;
+            team.work();
+        }
     }
 #else
-    std::atomic<int64_t> next{0};
-    auto work = [&] {
-        FlushDenormals guard;
-        void* own = scratch(bytes);
-        for (int64_t i; (i = next++) < tasks;) task(context, i, own);
-    };
     std::vector<std::thread> others;
-    for (int i = 1; i < count; i++) others.emplace_back(work);
-    work();
+    for (int i = 1; i < threads; i++) {
+        others.emplace_back([&] {
+            FlushDenormals guard;
+            team.work();
+        });
+    }
+    body(context);
+    team.dismiss();
     for (auto& other : others) other.join();
 #endif
+    Team::current = nullptr;
+}
+
+void parallel(int64_t tasks, int threads, size_t bytes, Task task, const void* context) {
+    const Stage stage{task, context, tasks, bytes};
+    const int count = int(std::max<int64_t>(1, std::min<int64_t>(threads, tasks)));
+    with_threads(count, [](const void* s) { run(*static_cast<const Stage*>(s)); }, &stage);
 }
 
 }  // namespace caduceus

@@ -13,6 +13,9 @@ typedef void (*Task)(const void* context, int64_t index, void* scratch);
 // state decays through them, and they are a hundred times slower.
 void parallel(int64_t tasks, int threads, size_t bytes, Task task, const void* context);
 
+// Run body(context) with `threads` threads at hand, which every `parallel` inside it takes instead of starting its own.
+void with_threads(int threads, void (*body)(const void* context), const void* context);
+
 // Memory of one call, aligned to 64, with unspecified content: one at a time on a thread. It is kept for the next call,
 // unless it is more than a gigabyte.
 class Workspace {

@@ -130,4 +130,10 @@ void for_each(int64_t tasks, int threads, size_t bytes, const F& task) {
     caduceus::parallel(tasks, threads, bytes, call, &task);
 }
 
+// The threads are started once for all stages of `body`.
+template <class F>
+void with_threads(int threads, const F& body) {
+    caduceus::with_threads(threads, [](const void* f) { (*static_cast<const F*>(f))(); }, &body);
+}
+
 }  // namespace CADUCEUS_ISA
