@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,14 @@ import numpy as np
 
 from caduceus.backends.registry import get_backend
 from caduceus.interfaces import Backend
-from caduceus.parts import Model, Symmetrize
+from caduceus.parts import Mamba, Model, Symmetrize
 
 if TYPE_CHECKING:
     import torch
 
     from caduceus.nn.token_model import TokenModel
+
+log = logging.getLogger("caduceus")
 
 
 def build(
@@ -62,6 +65,7 @@ def build(
     wanted = _dtype(dtype)
     if str(wanted).removeprefix("torch.") not in kernels.dtypes:
         raise ValueError(f"backend {kernels.name} computes in {', '.join(kernels.dtypes)}, not in {wanted}")
+    _say_what_is_replaced(spec, kernels)
     # Third parties' modules draw their own initial values: from this seed, leaving the caller's generator alone.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -74,6 +78,18 @@ def build(
             parameter.data = parameter.data.to(torch.promote_types(wanted, torch.float32))
     model.load_weights(values, partial=weights is None)
     return model.to(device)
+
+
+def _say_what_is_replaced(spec: Model | Symmetrize, kernels: Backend) -> None:
+    """What a backend's own kernels do not compute of this model, once for each thing."""
+    replaced = getattr(kernels, "replaced", None)
+    if replaced is None:
+        return
+    model = spec.model if isinstance(spec, Symmetrize) else spec
+    cells = (getattr(part, "cell", part) for _, part in model.named_parts())
+    found = {replaced(cell.d_conv) for cell in cells if isinstance(cell, Mamba)}
+    for note in sorted(note for note in found if note is not None):
+        log.warning("backend %s: %s", kernels.name, note)
 
 
 def _dtype_name(dtype: Any) -> str:

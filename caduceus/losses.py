@@ -19,6 +19,7 @@ def masked_lm(
     Args:
         logits: (B, L, V). labels: (B, L) ids, ``ignore_index`` where there is no target.
         loss_weights: (B, L) weight of each target: sum(w * ce) / sum(w); those of ignored positions do not count.
+            Labels and weights may be on another device than the logits.
 
     Returns:
         The loss and the number of targets. Without targets, or without weight on any, the loss is 0 and still has a
@@ -31,12 +32,13 @@ def masked_lm(
     >>> round(loss.item(), 4), n_targets
     (2.7726, 1)
     """
-    logits, labels = _tensor(logits), _tensor(labels)
+    logits = _tensor(logits)
+    labels = _tensor(labels, logits.device)
     if logits.ndim != 3 or labels.shape != logits.shape[:2]:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)} and labels {tuple(labels.shape)}, expected (B, L, V), (B, L)"
         )
-    loss_weights = None if loss_weights is None else _tensor(loss_weights)
+    loss_weights = None if loss_weights is None else _tensor(loss_weights, logits.device)
     if loss_weights is not None and loss_weights.shape != labels.shape:
         raise ValueError(f"loss_weights have shape {tuple(loss_weights.shape)}, expected {tuple(labels.shape)}")
     wide = _wide(logits)
@@ -70,7 +72,8 @@ def classification(logits: Tensor, labels: Tensor, problem_type: str) -> Tensor:
     Raises:
         ValueError: the problem type is unknown or the shapes do not fit it.
     """
-    logits, labels = _tensor(logits), _tensor(labels)
+    logits = _tensor(logits)
+    labels = _tensor(labels, logits.device)
     wide = _wide(logits)
     if logits.shape[0] == 0:
         return wide.sum()
@@ -90,9 +93,9 @@ def classification(logits: Tensor, labels: Tensor, problem_type: str) -> Tensor:
     )
 
 
-def _tensor(x: Any) -> Tensor:
+def _tensor(x: Any, device: torch.device | None = None) -> Tensor:
     """Labels often come as NumPy arrays, as does everything from the reference."""
-    return x if isinstance(x, Tensor) else torch.as_tensor(x)
+    return torch.as_tensor(x, device=device)
 
 
 def _wide(logits: Tensor) -> Tensor:

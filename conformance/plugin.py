@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="test only the model that this function without arguments returns: a spec (parts.Model, parts.Symmetrize, "
         "or a mixer's, which is put into a ps model), tried on every backend, or a built model",
     )
-    group.addoption("--device", default="cpu", help="where torch backends compute (default: cpu)")
+    group.addoption("--device", help="where torch backends compute (default: where the backend says, or else cpu)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -104,3 +104,12 @@ def test_steps_of_extreme_length(subject: Subject, hold: Hold) -> None:
     arguments = inputs.scan_arguments(1, softplus=False)
     for scale in (1e-12, 1e3):
         hold(scan.check_scan_values, subject, arguments | {"dt": scale * np.abs(arguments["dt"]), "dt_bias": None})
+
+
+def test_gradients_repeat(candidate: Subject) -> None:
+    """To the last bit, unless the backend says that they do not."""
+    if not getattr(candidate.backend, "deterministic", True):
+        pytest.skip(f"not applicable: backend {candidate.backend.name} declares deterministic = False")
+    arguments = inputs.scan_arguments(2, length=70, channels=20)
+    first, second = (calculus.kernel_gradients(candidate, scan.SCAN, arguments, seed=0) for _ in range(2))
+    assert all(np.array_equal(first[name], second[name]) for name in first)

@@ -133,6 +133,9 @@ def test_ids_that_are_none(subject: Subject) -> None:
         model(IDS[0])
     with pytest.raises(ValueError, match="from 9 to 20, expected"):
         model(IDS + 9)
+    if not subject.is_reference:  # before they reach a device, where a lookup out of range ends the process's use of it
+        with pytest.raises(ValueError, match="from 9 to 20, expected"):
+            model.to("meta")(IDS + 9)
 
 
 def test_a_model_knows_what_it_is(subject: Subject) -> None:
@@ -179,7 +182,7 @@ def test_backends_that_there_are(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "caduceus"):
         first, second = caduceus.get_backend("auto"), caduceus.get_backend("auto")
     assert first is second
-    assert first.name == next(info.name for info in found if info.available) != "reference"
+    assert first.name == next(info.name for info in found if info.available and info.name != "cuda") != "reference"
     assert [record.getMessage() for record in caplog.records] == [f"backend auto: {first.name}"]
 
 

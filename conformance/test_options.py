@@ -79,7 +79,7 @@ def test_what_a_model_may_be() -> None:
 
 
 def config(**options: Any) -> Any:
-    return SimpleNamespace(getoption=lambda name: options.get(name.strip("-"), "cpu" if name == "--device" else None))
+    return SimpleNamespace(getoption=lambda name: options.get(name.strip("-")))
 
 
 def test_requirements_are_reported_for_a_given_model_only() -> None:

@@ -68,7 +68,7 @@ def _subjects(config: pytest.Config, which: str) -> list[Any]:
         elif not dtypes:
             reason = f"backend {backend.name} declares no {' or '.join(_DTYPES[which])}"
             found.append(not_applicable(reason, backend.name))
-        device = "cpu" if backend.name == "reference" else config.getoption("--device")
+        device = device_of(config, backend)
         if which == "subject" or backend.name != "reference":
             subjects = [Subject(backend, dtype, device) for dtype in dtypes]
             found += [pytest.param(subject, id=str(subject).replace(" ", "-")) for subject in subjects]
@@ -101,6 +101,13 @@ def _case(case: Case, name: str, needed: Iterable[str], compared: bool) -> Any:
     if compared and not reasons and (reason := with_reference(case.spec)):
         reasons = [f"values: {reason}"]
     return not_applicable("; ".join(reasons), name) if reasons else pytest.param(case, id=name)
+
+
+def device_of(config: pytest.Config, backend: Any) -> str:
+    """The device that a backend is tested on."""
+    if backend.name == "reference":
+        return "cpu"
+    return config.getoption("--device") or getattr(backend, "device", "cpu")
 
 
 def load_backend(name: str) -> Any:

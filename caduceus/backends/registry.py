@@ -30,12 +30,14 @@ class BackendUnavailable(RuntimeError):
 
 
 class _Entry(NamedTuple):
-    """Where a backend is; what it lacks here, or None; what to say if it lacks nothing; where `auto` may take it."""
+    """Where a backend is; what it lacks here, or None; what to say if it lacks nothing; where `auto` may take it; what
+    to type to have it."""
 
     target: str
     probe: Callable[[], str | None]
     present: Callable[[], str]
     suits: Callable[[str, str], bool] = lambda device, dtype: True
+    instructions: Callable[[], str] = lambda: ""
 
 
 def _importable(module: str) -> Callable[[], str | None]:
@@ -49,8 +51,28 @@ def _importable(module: str) -> Callable[[], str | None]:
     return probe
 
 
-def _not_in_this_version(what: str) -> Callable[[], str | None]:
-    return lambda: f"{what} are not part of this version; use backend='torch', which runs on any device"
+def _cuda_lacks() -> str | None:
+    if (missing := _importable("torch")()) is not None:
+        return missing
+    from caduceus.backends.cuda import probe
+
+    return probe.missing()
+
+
+def _cuda_present() -> str:
+    from caduceus.backends.cuda import probe
+
+    return probe.present()
+
+
+def _cuda_instructions() -> str:
+    from caduceus.backends.cuda import probe
+
+    return probe.instructions()
+
+
+def _on_gpu(device: str, dtype: str) -> bool:
+    return device == "cuda" and dtype in ("float32", "bfloat16", "float16")
 
 
 def _cpu_lacks() -> str | None:
@@ -77,7 +99,7 @@ def _on_cpu(device: str, dtype: str) -> bool:
 
 # Fastest first; `auto` never takes the reference.
 _BACKENDS: dict[str, _Entry] = {
-    "cuda": _Entry("", _not_in_this_version("mamba-ssm and causal-conv1d kernels"), str),
+    "cuda": _Entry("caduceus.backends.cuda:CudaBackend", _cuda_lacks, _cuda_present, _on_gpu, _cuda_instructions),
     "cpu": _Entry("caduceus.backends.cpu:CpuBackend", _cpu_lacks, _cpu_present, _on_cpu),
     "torch": _Entry(
         "caduceus.backends.torch:TorchBackend",
@@ -91,6 +113,11 @@ _BACKENDS: dict[str, _Entry] = {
         lambda device, dtype: False,
     ),
 }
+
+
+def targets() -> dict[str, str]:
+    """Where the class of each backend of this library is, as ``module:Class``, whether or not it can run here."""
+    return {name: entry.target for name, entry in _BACKENDS.items()}
 
 
 def available_backends() -> list[BackendInfo]:
@@ -130,7 +157,8 @@ def get_backend(name: str | Backend, *, device: str = "cpu", dtype: str = "float
         )
     missing = _BACKENDS[name].probe()
     if missing is not None:
-        raise BackendUnavailable(f"backend {name!r} cannot run here: {missing}")
+        message = f"backend {name!r} cannot run here: {missing}\n{_BACKENDS[name].instructions()}"
+        raise BackendUnavailable(message.strip())
     return _load(_BACKENDS[name].target)
 
 
@@ -138,8 +166,9 @@ def get_backend(name: str | Backend, *, device: str = "cpu", dtype: str = "float
 def _fastest(device: str, dtype: str) -> Backend:
     lacking = {name: entry.probe() for name, entry in _BACKENDS.items() if entry.suits(device, dtype)}
     name = next(name for name, missing in lacking.items() if missing is None)
-    if name == "torch" and lacking.get("cpu"):
-        log.warning("backend auto: torch, the portable one, since cpu cannot run here: %s", lacking["cpu"])
+    absent = [f"{other} cannot run here: {missing}" for other, missing in lacking.items() if missing is not None]
+    if name == "torch" and absent:
+        log.warning("backend auto: torch, the portable one, since %s", "; ".join(absent))
     else:
         log.info("backend auto: %s", name)
     return get_backend(name)

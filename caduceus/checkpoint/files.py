@@ -115,7 +115,7 @@ def _unreadable(path: Path, what: str, error: Exception) -> ValueError:
 def _array(tensor: torch.Tensor) -> np.ndarray:
     if tensor.is_floating_point() and tensor.dtype not in (torch.float32, torch.float64):
         tensor = tensor.float()
-    return tensor.detach().numpy()
+    return tensor.detach().cpu().numpy()
 
 
 def _replace(path: Path, content: bytes) -> None:

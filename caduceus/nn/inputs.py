@@ -20,16 +20,16 @@ def as_ids(input_ids: Any, module: TokenModel) -> Tensor:
         TypeError: ids are no integers. ValueError: the shape is neither, or an id is outside the vocabulary.
     """
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    ids = _tensor(input_ids, device)
+    ids = input_ids if isinstance(input_ids, Tensor) else _tensor(input_ids, torch.device("cpu"))
     if ids.is_floating_point() or ids.dtype == torch.bool:
         raise TypeError(f"input_ids have dtype {ids.dtype}, expected integers; caduceus.encode makes them from strings")
     if ids.ndim not in (2, 3) or (ids.ndim == 3 and ids.shape[2] != 2):
         raise ValueError(f"input_ids have shape {tuple(ids.shape)}, expected (B, L)")
     size = module.space_in.alphabet.size
-    # On other devices the comparison would wait for the device at every call.
+    # Where they are, before they move: on other devices the comparison would wait for the device at every call.
     if ids.device.type == "cpu" and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < size:
         raise ValueError(f"input_ids hold ids from {int(ids.min())} to {int(ids.max())}, expected 0 to {size - 1}")
-    return ids.long()
+    return ids.to(device).long()
 
 
 def as_mask(mask: Any, ids: Tensor) -> Tensor | None:

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from caduceus.backends.cuda import probe
 from caduceus.backends.registry import available_backends
 from caduceus.data import cache_dir
 from caduceus.recipes.environment import versions
 from caduceus.train import machine
 
 COMPILERS = ("c++", "g++", "clang++", "nvcc")
-# Extra: the modules it brings.
+# Extra: the modules it brings. What `cuda` brings has a table of its own: that it can be imported does not say much.
 EXTRAS = {
-    "cuda": ("mamba_ssm", "causal_conv1d"),
     "evaluate": ("sklearn",),
     "hub": ("huggingface_hub",),
     "plots": ("matplotlib",),
@@ -36,6 +36,11 @@ def _lines() -> Iterator[str]:
     )
     for i, info in enumerate(available_backends()):
         yield _row("" if i else "backends", f"{info.name:<10}{'yes' if info.available else 'no':<5}{info.reason}")
+    for i, check in enumerate(probe.checks()):
+        state = "yes" if check.good else "no"
+        yield _row("" if i else "cuda", f"{check.what:<21}{state:<5}{check.problem or check.found}")
+    for line in probe.instructions().splitlines():
+        yield _row("", line)
     found = [f"{name} ({path})" for name in COMPILERS if (path := shutil.which(name))]
     yield _row("compilers", ", ".join(found) or "none; none is needed")
     for i, (extra, modules) in enumerate(EXTRAS.items()):

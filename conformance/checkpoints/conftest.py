@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import caduceus
+from caduceus.conformance.under_test import device_of
 
 _PRECISION = {"float64": "f64", "float32": "f32"}
 
@@ -17,8 +18,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     present = [info.name for info in caduceus.available_backends() if info.available]
     backends = metafunc.config.getoption("--backend") or present
-    engines = [(b, d, p) for b in backends for d, p in _PRECISION.items() if d in caduceus.get_backend(b).dtypes]
-    metafunc.parametrize("engine", engines, ids=[f"{backend}-{dtype}" for backend, dtype, _ in engines])
+    engines = []
+    for name in backends:
+        backend = caduceus.get_backend(name)
+        where = device_of(metafunc.config, backend)
+        engines += [(name, dtype, where, key) for dtype, key in _PRECISION.items() if dtype in backend.dtypes]
+    metafunc.parametrize("engine", engines, ids=[f"{backend}-{dtype}" for backend, dtype, *_ in engines])
 
 
 @pytest.fixture(autouse=True)

@@ -13,21 +13,23 @@ import torch
 import caduceus
 from caduceus.conformance.checkpoints.folders import NAMES, Case, golden, identical, stored, write_golden
 
-Engine = tuple[str, str, str]
+Engine = tuple[str, str, str, str]
 _ABSOLUTE = {"f64": 1e-10, "f32": 2e-5}
 _OF_LARGEST = {"f64": 1e-10, "f32": 1e-4}
 _NOISE = {"f64": 1e-14, "f32": 1e-9}
 
 
-def _loaded(folder: Path, case: Case, backend: str, dtype: str) -> Any:
-    model = caduceus.load_pretrained(folder, backend=backend, dtype=dtype)
+def _loaded(folder: Path, case: Case, backend: str, dtype: str, device: str) -> Any:
+    """The model; on the reference, which knows no devices, without one."""
+    where = {} if backend == "reference" else {"device": device}
+    model = caduceus.load_pretrained(folder, backend=backend, dtype=dtype, **where)
     assert not model.training
     return model.train() if case.record["mode"] == "train" else model
 
 
 def _official_features(model: Any, ids: np.ndarray) -> np.ndarray:
     """The features as the official ``last_hidden``: (B, L, d), or both halves (B, L, 2d)."""
-    features = np.asarray(torch.as_tensor(model.features(ids)).detach())
+    features = np.asarray(torch.as_tensor(model.features(ids)).detach().cpu())
     if features.ndim == 3:
         return features
     return np.concatenate([features[:, 0], features[:, 1, ::-1, ::-1]], axis=-1)
@@ -43,12 +45,12 @@ def _loss(case: Case, logits: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_values(name: str, engine: Engine, tmp_path: Path, report_error: Callable[[str, float], None]) -> None:
-    backend, dtype, precision = engine
+    backend, dtype, device, precision = engine
     case = golden(name)
-    model = _loaded(write_golden(tmp_path, name), case, backend, dtype)
+    model = _loaded(write_golden(tmp_path, name), case, backend, dtype, device)
     ids = case.arrays["input_ids"]
     outputs = torch.as_tensor(model(ids))
-    logits = np.asarray(outputs.detach())
+    logits = np.asarray(outputs.detach().cpu())
     assert logits.dtype == dtype
     features = _official_features(model, ids[..., 0] if ids.ndim == 3 else ids)
     for what, found in (("logits", logits), ("last_hidden", features)):
@@ -70,7 +72,7 @@ def _gradient_error(case: Case, gradients: dict[str, torch.Tensor], precision: s
     for key, found in gradients.items():
         expected = case.arrays[f"{precision}/grad/{key}"]
         largest = np.abs(expected).max()
-        error = np.abs(found.numpy() - expected).max()
+        error = np.abs(found.cpu().numpy() - expected).max()
         assert error <= _OF_LARGEST[precision] * largest + _NOISE[precision], key
         worst = max(worst, float(error / largest) if largest > 0 else 0.0)
     return worst

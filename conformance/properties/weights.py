@@ -39,8 +39,8 @@ def check_same_seed(model: Any, other: Any) -> float:
 def check_saved(model: Any, folder: str | os.PathLike[str], layout: str, backend: Any, ids: Array) -> float:
     """Weights, spec and answers of a model that went through a folder; infinite if the spec changed."""
     caduceus.save_pretrained(model, folder, layout=layout)
-    dtype = dtype_of(model) if hasattr(model, "parameters") else None
-    again = caduceus.load_pretrained(folder, backend=backend, dtype=dtype)
+    here = {"dtype": dtype_of(model), "device": next(model.parameters()).device} if hasattr(model, "parameters") else {}
+    again = caduceus.load_pretrained(folder, backend=backend, **here)
     if again.spec != model.spec:
         return float("inf")
     return max(difference(again.weights(), model.weights()), largest(answer(again, ids) - answer(model, ids)))
