@@ -32,7 +32,8 @@ class BiMamba(nn.Module):
     def _shared(self, h: Tensor, mask: Tensor | None) -> Tensor:
         """The algebra of a tied pair: the flip commutes with what is done position by position."""
         if self.add and self.fwd.fused is not None:
-            return self.fwd.fuse(h, [self.fwd.direction(reverse=False), self.rev.direction(reverse=True)], mask)
+            both = [self.fwd.direction(reverse=False), self.rev.direction(reverse=True)]
+            return self.fwd.fused(h, *self.fwd.projections(), both, mask)
         x, z = self.fwd.in_proj(zero_masked(h, mask)).chunk(2, dim=-1)
         gate = self.fwd.gate(z)
         forward, backward = self.fwd.scan(x, mask, reverse=False), self.rev.scan(x, mask, reverse=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from caduceus.interfaces import Backend, MambaDirection
+from caduceus.interfaces import Backend, FusedMamba, MambaDirection
 from caduceus.parts import Mamba as MambaSpec
 
 
@@ -91,7 +91,7 @@ class Mamba(Inner):
         self.out_proj = Linear(spec.d_inner, spec.channels, spec.bias)
         self.gate = nn.SiLU()
         fuse = getattr(backend, "fused_mamba", None)
-        self.fused = None if fuse is None else fuse(d_state=spec.d_state, d_conv=spec.d_conv)
+        self.fused: FusedMamba | None = None if fuse is None else fuse(d_state=spec.d_state, d_conv=spec.d_conv)
 
     def forward(self, h: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, L, C) to (B, L, C); exactly 0 where masked."""
@@ -99,13 +99,10 @@ class Mamba(Inner):
 
     def walk(self, h: Tensor, mask: Tensor | None, reverse: bool) -> Tensor:
         if self.fused is not None:
-            return self.fuse(h, [self.direction(reverse)], mask)
+            return self.fused(h, *self.projections(), [self.direction(reverse)], mask)
         x, z = self.in_proj(zero_masked(h, mask)).chunk(2, dim=-1)
         return self.out_proj(self.scan(x, mask, reverse) * self.gate(z))
 
-    def fuse(self, h: Tensor, directions: list[MambaDirection], mask: Tensor | None) -> Tensor:
-        """These directions through this one's projections, as one kernel."""
-        out: Tensor = self.fused(
-            h, self.in_proj.weight, self.in_proj.bias, self.out_proj.weight, self.out_proj.bias, directions, mask
-        )
-        return out
+    def projections(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
+        """Weights and biases of in_proj and out_proj, for a fused kernel."""
+        return self.in_proj.weight, self.in_proj.bias, self.out_proj.weight, self.out_proj.bias

@@ -136,7 +136,7 @@ class Team {
         const std::lock_guard<std::mutex> lock(mutex);
         stage = following;
         done = 0;
-        next = as << INDEX_BITS;
+        next = as * (int64_t(1) << INDEX_BITS);
         number = as;
         published.notify_all();
     }
