@@ -28,6 +28,7 @@ def build(
     device: torch.device | str | None = None,
     seed: int = 0,
     weights: Mapping[str, Any] | None = None,
+    checkpoint_activations: bool = False,
 ) -> Any:
     """Make the model that ``spec`` describes, in train mode.
 
@@ -39,13 +40,16 @@ def build(
         device: torch device; the CPU if not given.
         seed: of the initial weights. The same seed gives the same weights on every backend.
         weights: values under the spec's names instead of initial ones: all of them, and no others.
+        checkpoint_activations: in training, keep what goes into each layer and compute the rest again in the backward:
+            less memory, more time, the same bits. An attribute of the model, which may be set later too.
 
     Returns:
         A `torch.nn.Module`, or `caduceus.reference.Model`, with ``spec``, ``space_in``, ``space_out``, ``features`` and
         ``weights()`` as `caduceus.interfaces.Model`.
 
     Raises:
-        TypeError: ``spec`` is no spec of a model. ValueError: weights do not fit, or the backend lacks the dtype.
+        TypeError: ``spec`` is no spec of a model. ValueError: weights do not fit, or the backend lacks the dtype, or
+            has no backward to checkpoint for.
         caduceus.backends.registry.BackendUnavailable: the backend cannot run here.
 
     >>> import caduceus
@@ -59,6 +63,8 @@ def build(
         raise TypeError(f"build expects a parts.Model or parts.Symmetrize, got {type(spec).__name__}")
     kernels = get_backend(backend, device=str(device or "cpu").partition(":")[0], dtype=_dtype_name(dtype or "float32"))
     if kernels.name == "reference":
+        if checkpoint_activations:
+            raise ValueError("checkpoint_activations is for training, and the reference has no backward")
         return _reference(spec, seed, weights, dtype, device)
     import torch
 
@@ -77,6 +83,7 @@ def build(
             parameter = model.get_parameter(name)
             parameter.data = parameter.data.to(torch.promote_types(wanted, torch.float32))
     model.load_weights(values, partial=weights is None)
+    model.checkpoint_activations = checkpoint_activations
     return model.to(device)
 
 

@@ -52,7 +52,8 @@ class Scan(Protocol):
 class Backend(Protocol):
     """A supplier of kernels. `name` is what `build(backend=...)` takes; `dtypes` are those it computes in, by name.
 
-    A backend whose kernels have second derivatives says so with an attribute ``twice_differentiable = True``.
+    A backend whose kernels have second derivatives says so with an attribute ``twice_differentiable = True``, one whose
+    kernels torch.compile takes whole with ``compiles = True``.
     """
 
     name: str

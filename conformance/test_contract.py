@@ -47,7 +47,7 @@ def keyword_only(function: Any) -> dict[str, Any]:
 def test_build_takes_what_it_says() -> None:
     assert next(iter(inspect.signature(caduceus.build).parameters)) == "spec"
     defaults = {"backend": "auto", "dtype": None, "device": None, "seed": 0, "weights": None}
-    assert keyword_only(caduceus.build) == defaults
+    assert keyword_only(caduceus.build) == {**defaults, "checkpoint_activations": False}
 
 
 def test_build_gives_float32_in_train_mode() -> None:

@@ -6,11 +6,13 @@ Each goes through the same calls with the same shapes, so that exchanging them e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from caduceus.interfaces import Backend
 from caduceus.nn.heads import MaskedLM
@@ -24,14 +26,22 @@ from caduceus.parts import SequenceClassifier
 from caduceus.symmetry import flip
 
 Strand = tuple[Tensor, Tensor | None]
+Layer = Callable[..., tuple[Tensor, ...]]
 
 
 class Model(TokenModel):
-    """A model of tokens; its parameters carry the names of its spec's weights."""
+    """A model of tokens; its parameters carry the names of its spec's weights.
+
+    Attributes:
+        checkpoint_activations: keep only what goes into each layer, strand by strand, and compute the rest again in the
+            backward: the same values and gradients, to the bit, in less memory and more time.
+        compile_layers: in train mode run each layer through torch.compile.
+    """
 
     def __init__(self, spec: ModelSpec, backend: Backend) -> None:
         super().__init__()
         self.spec = spec
+        self.checkpoint_activations = self.compile_layers = False
         self.space_in, self.space_out = spec.space_in, spec.space_out
         mixers = spec.bound_mixers()
         self.embedding = module_for(spec.embedding, backend)
@@ -96,30 +106,28 @@ class Model(TokenModel):
         masks = [valid for _, valid in strands]
         self._refuse_unused(masks[0])
         hidden = [zero_masked(self.embedding(ids), valid) for ids, valid in strands]
-        residual: Sequence[Tensor | None] = [None] * len(strands)
+        residual: list[Tensor | None] = [None] * len(strands)
+        wide = self.spec.residual_in_fp32
+        along, across = self._run(_along), self._run(_across)
         for norm, mixer, part in zip(self.norms, self.mixers, self.spec.mixers, strict=True):
-            normed, residual = self._normed(norm, hidden, residual, masks)
             if part.role == "strand_mixer":
-                hidden = list(mixer(*normed, masks[0]))
+                y, total, other_y, other_total = across(
+                    norm, mixer, wide, hidden[0], residual[0], masks[0], hidden[1], residual[1], masks[1]
+                )
+                hidden, residual = [y, other_y], [total, other_total]
             else:
-                hidden = [mixer(x, valid) for x, valid in zip(normed, masks, strict=True)]
-            hidden = [zero_masked(x, valid) for x, valid in zip(hidden, masks, strict=True)]
-        features, _ = self._normed(self.norm_f, hidden, residual, masks)
-        return features
+                # Nothing holds on to what a layer is given: without a backward it is gone once it is normed.
+                found = (along(norm, mixer, wide, hidden.pop(0), residual.pop(0), mask) for mask in masks)
+                hidden, residual = map(list, zip(*found, strict=True))
+        return [_normed(self.norm_f, wide, *state)[0] for state in zip(hidden, residual, masks, strict=True)]
 
-    def _normed(
-        self,
-        norm: nn.Module,
-        hidden: list[Tensor],
-        residual: Sequence[Tensor | None],
-        masks: list[Tensor | None],
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Normed strands and residual streams; the bias of a layer norm leaves masked positions at 0."""
-        pairs = [norm(x, r) for x, r in zip(hidden, residual, strict=True)]
-        total = [r for _, r in pairs]
-        if self.spec.residual_in_fp32:
-            total = [r.to(torch.promote_types(r.dtype, torch.float32)) for r in total]
-        return [zero_masked(x, valid) for (x, _), valid in zip(pairs, masks, strict=True)], total
+    def _run(self, layer: Layer) -> Layer:
+        """A layer as the attributes say that it is to be run."""
+        if self.compile_layers and self.training:
+            layer = _compiled(layer)
+        if self.checkpoint_activations and torch.is_grad_enabled():
+            return partial(checkpoint, layer, use_reentrant=False)
+        return layer
 
     def _refuse_unused(self, mask: Tensor | None) -> None:
         ignoring = [f"mixers.{i}" for i, part in enumerate(self.spec.mixers) if not part.uses_mask]
@@ -128,3 +136,46 @@ class Model(TokenModel):
                 f"{', '.join(ignoring)} ignores masks (uses_mask = False) and this mask has masked positions; "
                 "give sequences of one length without a mask, or a mixer that uses masks"
             )
+
+
+def _normed(
+    norm: nn.Module, wide: bool, x: Tensor, residual: Tensor | None, mask: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Normed strand and residual stream; the bias of a layer norm leaves masked positions at 0."""
+    normed, total = norm(x, residual)
+    if wide:
+        total = total.to(torch.promote_types(total.dtype, torch.float32))
+    return zero_masked(normed, mask), total
+
+
+def _along(
+    norm: nn.Module, mixer: nn.Module, wide: bool, x: Tensor, residual: Tensor | None, mask: Tensor | None
+) -> tuple[Tensor, ...]:
+    """A layer on one strand: what it adds to the residual stream, and that stream."""
+    normed, total = _normed(norm, wide, x, residual, mask)
+    del x, residual
+    return zero_masked(mixer(normed, mask), mask), total
+
+
+def _across(
+    norm: nn.Module,
+    mixer: nn.Module,
+    wide: bool,
+    x: Tensor,
+    residual: Tensor | None,
+    mask: Tensor | None,
+    other: Tensor,
+    other_residual: Tensor | None,
+    other_mask: Tensor | None,
+) -> tuple[Tensor, ...]:
+    """A layer that mixes the strands: the same for the first and then for the second."""
+    normed, total = _normed(norm, wide, x, residual, mask)
+    other_normed, other_total = _normed(norm, wide, other, other_residual, other_mask)
+    y, other_y = mixer(normed, other_normed, mask)
+    return zero_masked(y, mask), total, zero_masked(other_y, other_mask), other_total
+
+
+@cache
+def _compiled(layer: Layer) -> Layer:
+    """One compilation serves every layer of the same shape."""
+    return torch.compile(layer, dynamic=False)

@@ -17,8 +17,18 @@ class Symmetrize(TokenModel):
 
     def __init__(self, spec: SymmetrizeSpec, model: nn.Module) -> None:
         super().__init__()
-        self.spec, self.model = spec, model
+        self.spec = spec
+        self.model: Any = model
         self.space_in, self.space_out = spec.space_in, spec.space_out
+
+    @property
+    def checkpoint_activations(self) -> bool:
+        """That of the model inside."""
+        return bool(self.model.checkpoint_activations)
+
+    @checkpoint_activations.setter
+    def checkpoint_activations(self, value: bool) -> None:
+        self.model.checkpoint_activations = value
 
     def forward(self, input_ids: Any, mask: Any = None) -> Tensor:
         """(B, L) ids to the output of the model inside, averaged over both strands."""

@@ -17,6 +17,7 @@ class TokenModel(nn.Module):
 
     space_in: Tokens
     space_out: Space
+    checkpoint_activations: bool
 
     def own_tensors(self) -> dict[str, Tensor]:
         """Parameters and saved buffers by name, each tensor once, under its first name: tied uses do not show."""

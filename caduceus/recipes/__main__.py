@@ -1,6 +1,7 @@
 """``python -m caduceus.recipes``: list, show, check, run, doctor.
 
-Exit status: 0 done, 1 failure, 2 bad input, 130 and 143 stopped by SIGINT and SIGTERM with a checkpoint.
+Exit status: 0 done, 1 failure, 2 bad input; with a checkpoint from which the same command continues: 124 stopped at
+max_time, 128 + N by signal N (129 SIGHUP, 130 SIGINT, 138 SIGUSR1, 143 SIGTERM).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _ended(f"error: {error}", 2)
     except AssertionError as error:
         return _ended(f"failed: the model does not do what it declares: {error}", 1)
-    except (OSError, FloatingPointError) as error:
+    except (OSError, FloatingPointError, MemoryError) as error:
         return _ended(f"failed: {error}", 1)
     except Stopped as signal:
         return _ended(f"{signal}; the same command continues", signal.code)

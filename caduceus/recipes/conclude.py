@@ -12,6 +12,7 @@ from caduceus.checkpoint import save_pretrained
 from caduceus.construct import build
 from caduceus.data import IntervalIds, Intervals, context_baselines
 from caduceus.parts import Model
+from caduceus.recipes.errors import Refused
 from caduceus.recipes.prepare import Splits
 from caduceus.recipes.pretraining import Pretraining
 from caduceus.recipes.report import report
@@ -92,7 +93,7 @@ def _score(recipe: Pretraining, model: Any, splits: Splits, what: str) -> Score:
     per_device = plan_batches(recipe.batch, recipe.data.length, 1).per_device
     found = score(model, splits.test, windows, per_device, f"test of the {what}")
     if found is None or not found.targets:
-        raise ValueError(f"the {splits.test.windows.split} windows hold no masked base; give longer intervals")
+        raise Refused(f"the {splits.test.windows.split} windows hold no masked base; give longer intervals")
     return found
 
 

@@ -20,7 +20,9 @@ EXTRAS = {
     "evaluate": ("sklearn",),
     "hub": ("huggingface_hub",),
     "plots": ("matplotlib",),
+    "tensorboard": ("tensorboard",),
     "test": ("hypothesis", "pytest"),
+    "wandb": ("wandb",),
 }
 
 

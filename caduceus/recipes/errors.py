@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -25,7 +25,7 @@ def closest(name: str, known: Iterable[str]) -> str:
     '; expected one of optimiser, seed'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; expected one of {', '.join(names)}" if names else ""
 
 
@@ -38,7 +38,9 @@ def _line(found: Any, cls: type[BaseModel], data: Any) -> str:
     where = ".".join(map(str, found["loc"]))
     if found["type"] == "extra_forbidden":
         *above, last = found["loc"]
-        return f"{where}: no such field{closest(str(last), _fields(cls, data, above))}"
+        elsewhere = list(_places(cls, str(last)))
+        hint = f"; did you mean {elsewhere[0]!r}?" if elsewhere else closest(str(last), _fields(cls, data, above))
+        return f"{where}: no such field{hint}"
     own = found["type"] == "value_error"
     given = "" if own or isinstance(found["input"], dict | list) else f", got {found['input']!r}"
     message = found["msg"].removeprefix("Value error, ") + given
@@ -46,13 +48,25 @@ def _line(found: Any, cls: type[BaseModel], data: Any) -> str:
 
 
 def _fields(cls: type[BaseModel] | None, data: Any, loc: Iterable[int | str]) -> list[str]:
-    """Names of the fields of what is at ``loc``: specs name their class by ``kind``."""
+    """Names of the fields of what is at ``loc``: a spec names its class by ``kind``, if that is no field of it."""
     for key in loc:
         field = cls.model_fields.get(str(key)) if cls else None
+        cls = _model_in(field.annotation) if field else None
         data = data[key]
         kind = data.get("kind", "model" if key == "model" else None) if isinstance(data, dict) else None
-        cls = find_kind(kind) if kind else _model_in(field.annotation) if field else None
+        if kind and not (cls and "kind" in cls.model_fields):
+            cls = find_kind(kind)
     return list(cls.model_fields) if cls else []
+
+
+def _places(cls: type[BaseModel], name: str, above: str = "") -> Iterator[str]:
+    """Dotted paths of the fields of that name, in ``cls`` and in what it holds."""
+    for field, info in cls.model_fields.items():
+        if field == name:
+            yield above + field
+        inner = _model_in(info.annotation)
+        if inner:
+            yield from _places(inner, name, f"{above}{field}.")
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,16 @@ from pydantic import ValidationError
 from caduceus.recipes.errors import Refused, explain
 from caduceus.recipes.schema import Recipe, kind_of
 
+_RESOLVERS = {
+    first: [("tag:yaml.org,2002:str", re.compile(r"[-+]?[\d_]+(:[0-5]?\d)+(\.[\d_]*)?$")), *others]
+    for first, others in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a field that is given twice, where YAML takes the last."""
+    """Refuses a field that is given twice, where YAML takes the last; 10:00:00 is text, no number to the base 60."""
+
+    yaml_implicit_resolvers = _RESOLVERS
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]

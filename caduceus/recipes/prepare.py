@@ -15,7 +15,9 @@ from caduceus.recipes.pretraining import Pretraining
 from caduceus.train.bar import say
 from caduceus.train.batches import BatchPlan, plan_batches
 from caduceus.train.fit import world_size
+from caduceus.train.loggers import require_loggers
 from caduceus.train.machine import kernels, use_threads
+from caduceus.train.mode import set_mode
 from caduceus.train.properties import assert_declared
 
 # Validation and test always ask the same questions, whatever the seed of the training.
@@ -37,7 +39,7 @@ def refusing() -> Iterator[None]:
     """What is wrong with the input is `Refused`."""
     try:
         yield
-    except (ValueError, FileNotFoundError, BackendUnavailable) as error:
+    except (ValueError, FileNotFoundError, ModuleNotFoundError, BackendUnavailable) as error:
         raise Refused(str(error)) from error
 
 
@@ -53,7 +55,9 @@ def prepared_model(recipe: Pretraining) -> tuple[Any, BatchPlan]:
         if computing.name == "reference":
             raise Refused("backend is 'reference', which does not train; give backend auto or torch")
         plan = plan_batches(recipe.batch, recipe.data.length, world_size(recipe))
+        require_loggers(recipe)
         model = build(recipe.spec, backend=computing, seed=recipe.seed)
+        set_mode(model, computing, recipe)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     say(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
     say(f"model  {parameters:,} parameters, {recipe.spec.equivariance}, {computing.name} backend")

@@ -12,6 +12,7 @@ from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
 from caduceus.train.fit import fit
+from caduceus.train.keeper import Unusable
 from caduceus.train.machine import device, device_name
 from caduceus.train.measuring import estimate
 from caduceus.train.ranks import process_rank
@@ -20,14 +21,17 @@ from caduceus.train.signals import Signals
 
 def run(recipe: Pretraining, files: dict[str, str], folder: RunFolder) -> Results:
     """Build and assert, read, train, conclude; what was done before is continued."""
-    with Signals() as signals:
+    with Signals(recipe.seconds) as signals:
         model, plan = prepared_model(recipe)
         splits = read_data(recipe, files)
         if process_rank() == 0:
             now = environment(recipe, files, plan.world)
             _same_data(folder, now["data"])
             folder.begin(now)
-        fitted = fit(model, splits.train, splits.valid, recipe, folder.path, signals)
+        try:
+            fitted = fit(model, splits.train, splits.valid, recipe, folder.path, signals)
+        except Unusable as error:
+            raise Refused(str(error)) from error
         return conclude(recipe, folder, model, splits, fitted) if process_rank() == 0 else {}
 
 

@@ -7,9 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+from pydantic import ValidationError
+
 from caduceus.recipes.errors import Refused
 from caduceus.recipes.schema import Recipe, Results
-from caduceus.train.files import written_whole
+from caduceus.train.files import is_part, sweep, written_whole
 
 RECIPE, ENVIRONMENT, RESULTS, REPORT, MODEL = (
     "recipe.yaml",
@@ -35,20 +38,28 @@ class RunFolder:
         self.path = path or Path("runs") / f"{recipe.name}-{recipe.digest}"
         if self.path.exists() and not self.path.is_dir():
             raise Refused(f"{self.path} is a file, expected a folder for the run")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and not all(is_part(path) for path in self.path.iterdir()):
             self._check_recipe()
 
     def _check_recipe(self) -> None:
         there = self.path / RECIPE
         if not there.is_file():
             raise Refused(f"{self.path} holds files but no {RECIPE}, so it is no run; give another folder by --out")
-        before, now = there.read_text(encoding="utf-8"), self.recipe.to_yaml()
+        before, now = self._identity(there), self.recipe.identity()
         if before != now:
             lines = difflib.unified_diff(
                 before.splitlines(), now.splitlines(), str(there), "this recipe", lineterm="", n=0
             )
             difference = "\n".join(line for line in lines if not line.startswith("@@"))
             raise Refused(f"{self.path} holds the run of another recipe; give another folder by --out\n{difference}")
+
+    def _identity(self, there: Path) -> str:
+        """That of the recipe in the folder; its text, where it is none that this version reads."""
+        text = there.read_text(encoding="utf-8")
+        try:
+            return type(self.recipe).model_validate(yaml.safe_load(text)).identity()
+        except (yaml.YAMLError, ValidationError):
+            return text
 
     @property
     def started(self) -> bool:
@@ -61,8 +72,9 @@ class RunFolder:
     def begin(self, environment: dict[str, Any]) -> None:
         """Make the folder and write which recipe runs in it, and where."""
         self.path.mkdir(parents=True, exist_ok=True)
+        sweep(self.path)
+        self.write(RECIPE, self.recipe.to_yaml())  # first: a folder without it is no run
         self.write(ENVIRONMENT, _json(environment))
-        self.write(RECIPE, self.recipe.to_yaml())
 
     def environment(self) -> dict[str, Any]:
         """What `begin` wrote the last time; empty if it has not."""

@@ -40,10 +40,15 @@ class Recipe(Settings):
         """Every field, those that were not given too; reading it gives an equal recipe."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
 
+    def identity(self) -> str:
+        """The same without the fields that change nothing in what comes out: recipes that share it share a run."""
+        bound = self.model_dump(mode="json", exclude=set(self.unbound))
+        return yaml.safe_dump(bound, sort_keys=False, allow_unicode=True, width=120)
+
     @property
     def digest(self) -> str:
-        """8 hex digits that name the resolved recipe."""
-        return hashlib.sha256(self.to_yaml().encode()).hexdigest()[:8]
+        """8 hex digits that name the run of the resolved recipe."""
+        return hashlib.sha256(self.identity().encode()).hexdigest()[:8]
 
     def check(self) -> None:
         """Do everything short of reading data and training, print what was found, and write nothing."""

@@ -8,12 +8,14 @@ loader       micro-batches of a whole run, from any step on
 module       the loss of a step, weighted by its targets whatever the micro-batches and devices
 metrics      metrics.csv
 files        files that are there whole or not at all
+loggers      TensorBoard and W&B beside metrics.csv
+mode         activation checkpointing and torch.compile
 scoring      bits per base on held-out sequence, and predictions one base at a time
 properties   what a model declares, asserted before it trains
 measuring    time and memory of a step, on this machine, which `machine` describes
 steps        the base of what happens after an update: `journal` writes a row and validates, `keeper` writes a
              checkpoint, `bar` shows progress
-signals      SIGINT and SIGTERM, acted on between steps
+signals      signals and the time limit, acted on between steps; `slurm` queues a job again
 ranks        which process of several this is
 fit          the run itself
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -19,10 +20,14 @@ _FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} tokens [{elapsed}<{rema
 
 
 def say(text: str) -> None:
-    """Print a line, above any bar; only in the first process of a run over several devices."""
+    """Print a line, above any bar; only in the first process of a run over several devices.
+
+    Nothing depends on a reader: a run goes on when its terminal has closed.
+    """
     if process_rank() == 0:
-        Tqdm.write(text)
-        sys.stdout.flush()
+        with suppress(OSError):
+            Tqdm.write(text)
+            sys.stdout.flush()
 
 
 def watched(numbers: range, what: str) -> Iterable[int]:

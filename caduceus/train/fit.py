@@ -21,8 +21,9 @@ from caduceus.nn.model import Model
 from caduceus.train.bar import Bar, say
 from caduceus.train.batches import BatchPlan, plan_batches
 from caduceus.train.journal import Journal
-from caduceus.train.keeper import Keeper, WholeFiles, newest
+from caduceus.train.keeper import Keeper, WholeFiles, newest, step_of
 from caduceus.train.loader import Loader
+from caduceus.train.loggers import loggers
 from caduceus.train.metrics import MetricsFile
 from caduceus.train.module import MaskedLanguageModel
 from caduceus.train.ranks import process_rank
@@ -52,36 +53,48 @@ def fit(
     """Train ``model`` in place, continuing from the newest checkpoint in ``folder``.
 
     Raises:
-        Stopped: a signal came; a checkpoint holds what was done.
-        FloatingPointError: the loss is not finite. OSError: a file could not be written.
+        Stopped: a signal came, or the time was up; a checkpoint holds what was done.
+        Unusable: there are checkpoints, and none that this run can continue from.
+        FloatingPointError: the loss is not finite. OSError: a file could not be written, or a process that reads data
+            died. MemoryError: a micro-batch does not fit.
     """
     with quietly():
-        plan = plan_batches(settings.batch, train.windows.length, world_size(settings))
-        validate = _validator(model, valid, settings, plan, signals)
-        journal = Journal(MetricsFile(folder / METRICS), settings, plan, validate)
-        keeper = Keeper(folder / CHECKPOINTS, settings.checkpoints, settings.max_steps, signals)
-        callbacks = [journal, keeper, Bar(settings.max_steps, plan)]
-        trainer = make_trainer(settings, callbacks=callbacks, accumulate_grad_batches=plan.accumulate)
-        loader = Loader(train, plan, settings.max_steps, worker_count(settings), process_rank())
         start = newest(folder / CHECKPOINTS)
+        plan = plan_batches(settings.batch, train.windows.length, world_size(settings))
+        loader = Loader(train, plan, settings.max_steps, worker_count(settings), process_rank())
+        validate = _validator(model, valid, settings, plan, signals)
+        journal = Journal(MetricsFile(folder / METRICS), settings, plan, validate, lambda: loader.waited)
+        keeper = Keeper(folder / CHECKPOINTS, settings.checkpoints, settings.max_steps, signals)
+        trainer = make_trainer(
+            settings,
+            callbacks=[journal, keeper, Bar(settings.max_steps, plan)],
+            accumulate_grad_batches=plan.accumulate,
+            logger=loggers(settings, folder, 0 if start is None else step_of(start)),
+            default_root_dir=folder,
+        )
         if start is not None:
             say(f"continuing from {start.name}")
         signals.patient = True
         try:
-            trainer.fit(MaskedLanguageModel(model, settings, plan), loader, ckpt_path=start, weights_only=True)
+            with _explained():
+                trainer.fit(MaskedLanguageModel(model, settings, plan), loader, ckpt_path=start, weights_only=True)
         finally:
             signals.patient = False
-    if signals.received is not None:
-        raise Stopped(signals.received, f"stopped at step {trainer.global_step:,}")
+    if keeper.code:
+        raise Stopped(keeper.code, f"stopped at step {trainer.global_step:,}")
     return Fitted(trainer.global_step * plan.tokens, journal.seconds)
 
 
 def world_size(settings: Training) -> int:
-    """Devices of a run, over all nodes; ValueError if this machine does not have them."""
+    """Devices of a run, over all nodes; ValueError if this machine, or the job on its cluster, does not have them."""
     try:
         with quietly():
-            return int(make_trainer(settings).world_size)
-    except MisconfigurationException as error:
+            trainer = make_trainer(settings)
+            cluster = getattr(trainer.strategy, "cluster_environment", None)
+            if cluster is not None:
+                cluster.validate_settings(trainer.num_devices, trainer.num_nodes)
+            return int(trainer.world_size)
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
         raise ValueError(f"accelerator, devices, strategy or precision do not fit this machine: {error}") from error
 
 
@@ -114,13 +127,32 @@ def make_trainer(settings: Training, **options: Any) -> Trainer:
         limit_val_batches=0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         plugins=[WholeFiles()],
-        **options,
+        **{"logger": False, **options},
     )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What torch raises as RuntimeError, said in terms of the run."""
+    try:
+        yield
+    except RuntimeError as error:
+        said = str(error)
+        if "DataLoader worker" in said:
+            raise ChildProcessError(
+                f"a process that reads data died ({said.partition('. ')[0]}), often for lack of memory, of which "
+                "fewer workers need less; the same command continues from the last checkpoint"
+            ) from error
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in said:
+            raise MemoryError(
+                f"a micro-batch does not fit into memory ({said.partition('. ')[0]}); lower batch.per_device, or set "
+                "checkpoint_activations: true"
+            ) from error
+        raise
 
 
 def _validator(

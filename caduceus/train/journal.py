@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from caduceus.train.bar import say
 from caduceus.train.batches import BatchPlan
+from caduceus.train.keeper import Unusable
 from caduceus.train.metrics import MetricsFile, Row
 from caduceus.train.module import Step
 from caduceus.train.optimiser import learning_rate
@@ -29,6 +29,7 @@ class Journal(AfterUpdate):
 
     Args:
         validate: scores this rank's share of the validation windows; None if a signal came meanwhile.
+        waited: seconds that this process has waited for data so far.
     """
 
     def __init__(
@@ -37,14 +38,17 @@ class Journal(AfterUpdate):
         settings: Training,
         plan: BatchPlan,
         validate: Callable[[], Score | None],
+        waited: Callable[[], float],
     ) -> None:
-        self.file, self.settings, self.plan, self.validate = file, settings, plan, validate
+        self.file, self.settings, self.plan, self.validate, self.waited = file, settings, plan, validate, waited
         self.waiting: Row | None = None
         self._seconds = 0.0
         self._since: float | None = None
+        self._step_began = (0.0, 0.0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.monotonic()
+        self._step_began = (self._since, self.waited())
         if trainer.is_global_zero:
             self.file.cut_back(trainer.global_step)
         if self.waiting is not None:
@@ -56,11 +60,6 @@ class Journal(AfterUpdate):
             self.on_train_start(trainer, pl_module)
 
     def after_update(self, trainer: Trainer, step: int, seen: Step) -> None:
-        if seen.loss is not None and not math.isfinite(seen.loss):
-            raise FloatingPointError(
-                f"the loss of step {step} is {seen.loss}; a lower optimiser.lr, or precision 32-true, may help. "
-                "Earlier checkpoints are untouched"
-            )
         row: Row = {
             "step": step,
             "tokens": step * self.plan.tokens,
@@ -68,15 +67,22 @@ class Journal(AfterUpdate):
             "train/loss": seen.loss,
             "train/targets": seen.targets,
             "train/grad_norm": seen.grad_norm,
+            "train/waiting": self._share_waited(),
             "seconds": self.seconds,
         }
         self._write(trainer, row)
+        self._step_began = (time.monotonic(), self.waited())
 
     @property
     def seconds(self) -> float:
         """Seconds trained, in every part of the run; validations are counted."""
         running = 0.0 if self._since is None else time.monotonic() - self._since
         return round(self._seconds + running, 3)
+
+    def _share_waited(self) -> float:
+        """Of the time since the last row was written, the share spent waiting for data."""
+        began, waited = self._step_began
+        return round((self.waited() - waited) / max(time.monotonic() - began, 1e-9), 4)
 
     def _write(self, trainer: Trainer, row: Row) -> None:
         """The row goes to the file, unless a signal comes during its validation."""
@@ -91,6 +97,8 @@ class Journal(AfterUpdate):
         self.waiting = None
         if trainer.is_global_zero:
             self.file.append(row)
+        for logger in trainer.loggers:
+            logger.log_metrics({name: value for name, value in row.items() if value is not None}, step)
 
     def _validated(self, trainer: Trainer) -> Score | None:
         """The score over all ranks; None if any was asked to stop."""
@@ -109,7 +117,7 @@ class Journal(AfterUpdate):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["plan"] != self._shape:
-            raise ValueError(
+            raise Unusable(
                 f"the checkpoint was written with {state['plan']}, this run has {self._shape}: give the same devices "
                 "and batch.per_device, or another folder"
             )

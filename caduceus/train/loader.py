@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from caduceus.data import Batches
 from caduceus.train.batches import BatchPlan
+from caduceus.train.signals import WATCHED
 
 Sample = dict[str, np.ndarray]
 
@@ -27,11 +29,15 @@ class Loader:
     """What Lightning iterates over: one pass is the whole run, and its state is how many steps have been handed out.
 
     A run that continues begins at the step after; which samples that step holds depends on nothing else.
+
+    Attributes:
+        handed_out: micro-batches so far. waited: seconds spent waiting for them.
     """
 
     def __init__(self, samples: Samples, plan: BatchPlan, steps: int, workers: int = 0, rank: int = 0) -> None:
         self.samples, self.plan, self.steps, self.workers, self.rank = samples, plan, steps, workers, rank
         self.handed_out = 0
+        self.waited = 0.0
 
     def __len__(self) -> int:
         """Micro-batches of the whole run, on this rank."""
@@ -55,9 +61,17 @@ class Loader:
             worker_init_fn=_ignore_signals,
             pin_memory=torch.cuda.is_available(),
         )
-        for batch in loader:
+        arriving = iter(loader)
+        while (batch := self._next(arriving)) is not None:
             self.handed_out += 1
             yield batch
+
+    def _next(self, arriving: Iterator[dict[str, Tensor]]) -> dict[str, Tensor] | None:
+        """The next micro-batch, None after the last, on the clock."""
+        begin = time.monotonic()
+        batch = next(arriving, None)
+        self.waited += time.monotonic() - begin
+        return batch
 
     def state_dict(self) -> dict[str, int]:
         return {"steps": self.handed_out // self.plan.accumulate}
@@ -73,5 +87,5 @@ def collate(samples: Sequence[Sample]) -> dict[str, Tensor]:
 
 def _ignore_signals(_: int) -> None:
     """A signal to the whole process group is for the main process to act on, once the step is done."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in WATCHED:
         signal.signal(number, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 
 import torch
@@ -43,9 +44,10 @@ def threads() -> int:
 
 
 def use_threads(count: int | None) -> None:
-    """From now on, in this process; None changes nothing."""
+    """From now on, in this process and in those that Lightning starts for other devices; None changes nothing."""
     if count is not None:
         torch.set_num_threads(count)
+        os.environ["OMP_NUM_THREADS"] = str(count)
 
 
 def cuda_version() -> str | None:

@@ -42,9 +42,20 @@ def estimate(model: Model, plan: BatchPlan, steps: int) -> Estimate:
     begin = time.perf_counter()
     saved = _pass(model, length)
     rate = length / (time.perf_counter() - begin)
+    if model.checkpoint_activations:
+        saved += _recomputed(model, length, saved)
     per_device = steps * plan.tokens / plan.world
     activations = saved * plan.per_device * plan.length // length
     return Estimate(parameters, rate, per_device / rate, parameters * _BYTES_PER_PARAMETER + activations)
+
+
+def _recomputed(model: Model, length: int, saved: int) -> int:
+    """Bytes of what the backward computes again: a layer of a strand at a time."""
+    model.checkpoint_activations = False
+    whole = _pass(model, length)
+    model.checkpoint_activations = True
+    strands = 2 if model.spec.equivariance == "ps" else 1
+    return (whole - saved) // max(1, strands * len(model.spec.mixers))
 
 
 def _pass(model: Model, length: int) -> int:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from caduceus.train.files import written_whole
+from caduceus.train.files import appended, written_whole
 
 Row = dict[str, float | int | None]
 
@@ -21,12 +21,18 @@ COLUMNS = (
     "valid/bits_per_base",
     "train/targets",
     "train/grad_norm",
+    "train/waiting",
     "seconds",
 )
+WALL_CLOCK = frozenset({"train/waiting", "seconds"})
+"""Columns that differ from one run to the next; all others are the same to the bit."""
 
 
 class MetricsFile:
-    """Rows of numbers under `COLUMNS`; what is absent is empty. ``seconds`` counts the training of every part of a run.
+    """Rows of numbers under `COLUMNS`; what is absent is empty.
+
+    ``seconds`` counts the training of every part of a run; ``train/waiting`` is the share of a step's time, validation
+    not counted, in which it waited for data.
 
     Numbers are written so that reading them gives the same bits.
 
@@ -43,8 +49,9 @@ class MetricsFile:
 
     def append(self, row: Mapping[str, float | int | None]) -> None:
         """Add a row; a header before the first."""
-        with self.path.open("a", encoding="utf-8", newline="") as file:
-            file.write(_line(row) if file.tell() else _line({name: name for name in COLUMNS}) + _line(row))
+        with appended(self.path) as file:
+            header = "" if file.tell() else _line({name: name for name in COLUMNS})
+            file.write((header + _line(row)).encode())
 
     def sync(self) -> None:
         """Wait until every row is on the disk."""

@@ -7,6 +7,7 @@ targets of the whole step. The official protocol instead averages the means of t
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -71,6 +72,17 @@ class MaskedLanguageModel(LightningModule):
             torch._foreach_mul_(gradients, self.expected * self.plan.accumulate * self.plan.world / weight)
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
         self.last = Step(total / weight if weight else None, int(targets), float(norm))
+        self._refuse_to_diverge()
+
+    def _refuse_to_diverge(self) -> None:
+        """End the run before an update that would spoil the weights, and a checkpoint with them."""
+        scaled = self.trainer.precision == "16-mixed"  # whose scaler skips an update that overflows
+        for what, value in (("loss", self.last.loss), ("gradient's norm", None if scaled else self.last.grad_norm)):
+            if value is not None and not math.isfinite(value):
+                raise FloatingPointError(
+                    f"the {what} of step {self.trainer.global_step + 1} is {value}; a lower optimiser.lr, or precision "
+                    "32-true, may help. Checkpoints hold what was before"
+                )
 
     def _reduced(self) -> Tensor:
         """Sum of the losses, of their weights and of the targets, over micro-batches and devices."""

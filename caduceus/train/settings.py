@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Protocol = Literal["sound", "official"]
+_TIME = re.compile(r"(?:(\d+):)?(\d+):([0-5]?\d):([0-5]?\d)")
 
 
 class Settings(BaseModel):
-    """Frozen fields without strangers; the base of every group of them."""
+    """Frozen fields without strangers; the base of every group of them.
+
+    Attributes:
+        unbound: names of fields that change nothing in what comes out, only how it is come by.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    unbound: ClassVar[frozenset[str]] = frozenset()
 
 
 class Optimiser(Settings):
@@ -87,9 +94,15 @@ class Training(Settings):
         protocol: "sound", or "official" with the defects of the authors' pipeline.
         accelerator, devices, num_nodes, strategy: as Lightning's Trainer takes them.
         precision: as Lightning's Trainer takes it; "auto" is bf16-mixed on a CUDA device and 32-true elsewhere.
+        checkpoint_activations: compute each layer again in the backward instead of keeping what it holds.
+        compile: run each layer through torch.compile, on a backend whose kernels it can take.
         workers: processes that read data, per device; "auto" is none on a CPU and up to 8 elsewhere.
         threads: that torch computes with on the CPU; null leaves it to torch.
+        max_time: stop with a checkpoint after this long, as DD:HH:MM:SS or HH:MM:SS; counted anew each time it runs.
+        loggers: where the rows of metrics.csv go too.
     """
+
+    unbound = frozenset({"checkpoints", "checkpoint_activations", "workers", "max_time", "loggers"})
 
     seed: int = Field(default=0, ge=0, lt=1 << 32)
     protocol: Protocol = "sound"
@@ -104,8 +117,19 @@ class Training(Settings):
     num_nodes: int = Field(default=1, gt=0)
     strategy: str = "auto"
     precision: str = "auto"
+    checkpoint_activations: bool = False
+    compile: bool = False
     workers: int | Literal["auto"] = "auto"
     threads: int | None = Field(default=None, gt=0)
+    max_time: str | None = None
+    loggers: tuple[Literal["tensorboard", "wandb"], ...] = ()
+
+    @field_validator("max_time")
+    @classmethod
+    def _is_time(cls, text: str | None) -> str | None:
+        if text is not None and not _TIME.fullmatch(text):
+            raise ValueError(f"expected DD:HH:MM:SS or HH:MM:SS, such as 02:00:00 for two hours, got {text!r}")
+        return text
 
     @model_validator(mode="after")
     def _numbers(self) -> Training:
@@ -114,6 +138,19 @@ class Training(Settings):
             if value != "auto" and value < (name == "devices"):
                 raise ValueError(f'{name} is {value}, expected "auto" or a number from {int(name == "devices")} on')
         return self
+
+    @property
+    def seconds(self) -> float | None:
+        """``max_time`` in seconds.
+
+        >>> Training(max_time="1:02:00:05").seconds, Training(max_time="02:00:00").seconds
+        (93605.0, 7200.0)
+        """
+        found = _TIME.fullmatch(self.max_time or "")
+        if found is None:
+            return None
+        days, hours, minutes, seconds = (int(n or 0) for n in found.groups())
+        return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
     @property
     def validation_steps(self) -> int:

@@ -56,8 +56,8 @@ MUTANTS = (
     ),
     Mutant(
         "mask: the bias of a layer norm fills masked positions",
-        "caduceus.nn.model:Model._normed",
-        ("zero_masked(x, valid) for (x, _), valid", "x for (x, _), valid"),
+        "caduceus.nn.model:_normed",
+        ("return zero_masked(normed, mask), total", "return normed, total"),
         killers=("masked outputs",),
         missed_by=("padding",),
     ),

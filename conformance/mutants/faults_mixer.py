@@ -143,15 +143,15 @@ MUTANTS = (
     ),
     Mutant(
         "residual stream: not passed on",
-        "caduceus.nn.model:Model._mix",
-        ("self._normed(norm, hidden, residual", "self._normed(norm, hidden, [None] * len(strands)"),
+        "caduceus.nn.model:_along",
+        ("_normed(norm, wide, x, residual", "_normed(norm, wide, x, None"),
         killers=("model values", "golden values"),
         missed_by=("equivariance",),
     ),
     Mutant(
         "residual stream: not added before the last norm",
         "caduceus.nn.model:Model._mix",
-        ("self._normed(self.norm_f, hidden, residual", "self._normed(self.norm_f, hidden, [None] * len(strands)"),
+        ("for state in zip(hidden, residual", "for state in zip(hidden, [None] * len(strands)"),
         killers=("model values", "golden values"),
         missed_by=("equivariance",),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,31 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from safetensors.numpy import load_file
 
 from caduceus.conformance.data.fasta_files import fasta_text, random_sequence, write_fasta
+from caduceus.conformance.recipes.nursery import Nursery
+from caduceus.recipes import report
 from caduceus.recipes.__main__ import main
+from caduceus.train.metrics import WALL_CLOCK, MetricsFile, Row
 
 Recipes = Callable[..., int]
+
+
+def outcome(run: Path) -> tuple[dict[str, Any], list[Row]]:
+    """Weights, and the table without the clock."""
+    rows = [
+        {name: value for name, value in row.items() if name not in WALL_CLOCK}
+        for row in MetricsFile(run / "metrics.csv").rows()
+    ]
+    return {name: value.tobytes() for name, value in load_file(run / "model" / "model.safetensors").items()}, rows
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Runs in processes of their own."""
+    with Nursery() as nursery:
+        yield nursery
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +88,19 @@ def recipes(folder: Path, tiny: dict[str, Any]) -> Recipes:
     (folder / "recipes").mkdir()
     (folder / "recipes" / "tiny.yaml").write_text(yaml.safe_dump(tiny))
     return lambda *arguments: main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run that was not stopped is kept, once a test has done it."""
+    return tmp_path_factory.mktemp("finished") / "whole"
+
+
+@pytest.fixture
+def uninterrupted(recipes: Recipes, folder: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that nothing happened to, in a folder of its own for each test; no picture is drawn in such a test."""
+    monkeypatch.setattr(report, "find_spec", lambda name: None)
+    if not finished.exists():
+        assert recipes("run", "tiny", "--out", finished) == 0
+    shutil.copytree(finished, folder / "whole")
+    return folder / "whole"

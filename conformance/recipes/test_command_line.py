@@ -61,6 +61,18 @@ REFUSED = {
     "optimizer.lr=1": "optimizer: no such field; did you mean 'optimiser'?",
     "optimiser.lrr=1": "optimiser.lrr: no such field; did you mean 'lr'?",
     "model.mixers.0.mamba.d_sate=4": "model.mixers.0.mamba.d_sate: no such field; did you mean 'd_state'?",
+    "model.norm={kind: rms, epss: 1}": "model.norm.epss: no such field; did you mean 'eps'?",
+    "data.sources.fsta=x": "data.sources.fsta: no such field; did you mean 'fasta'?",
+    "lr=1": "lr: no such field; did you mean 'optimiser.lr'?",
+    "data.tokens=1": "data.tokens: no such field; did you mean 'batch.tokens'?",
+    "checkpoints.seed=1": "checkpoints.seed: no such field; did you mean 'seed'?",
+    "batch.size_of=1": "batch.size_of: no such field; expected one of per_device, tokens",
+    "max_time=90": "max_time: Input should be a valid string, got 90",
+    "max_time=10:00": "expected DD:HH:MM:SS or HH:MM:SS, such as 02:00:00 for two hours, got '10:00'",
+    "loggers=[tensorbord]": "loggers.0: Input should be 'tensorboard' or 'wandb'",
+    "strategy=fsdp": "do not fit this machine",
+    "strategy=dpd": "do not fit this machine",
+    "precision=bf17": "do not fit this machine",
     "model.mixers.0.kind=bimambda": "model.mixers.0: unknown kind 'bimambda'; did you mean 'bimamba'?",
     "model.mixers.3.kind=mamba": "'3' is no place in a list of 1",
     "model=caduceus-ps-1kd118": "did you mean 'caduceus-ps-1k-d118'?",
@@ -92,6 +104,22 @@ def test_bad_input_is_refused_in_a_paragraph(recipes: Recipes, option: str, caps
     assert said.startswith("error: ")
     assert REFUSED[option] in said
     assert "Traceback" not in said
+    assert not Path("runs").exists()
+
+
+def test_kernels_that_torch_compile_cannot_take_are_not_compiled(recipes: Recipes, capsys: Any) -> None:
+    assert recipes("check", "tiny", "--set", "backend=torch", "--set", "compile=true") == 2
+    said = capsys.readouterr().err
+    assert "compile: torch.compile cannot take the kernels of backend torch whole" in said
+    assert "give a backend with compiled kernels, such as cpu" in said
+
+
+def test_a_logger_that_is_not_installed_is_named_with_its_extra(
+    recipes: Recipes, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert recipes("run", "tiny", "--set", "loggers=[wandb]") == 2
+    assert "wandb is not installed; it comes with an extra: pip install 'caduceus[wandb]'" in capsys.readouterr().err
     assert not Path("runs").exists()
 
 
@@ -154,6 +182,16 @@ def test_check_says_what_a_run_takes_and_writes_nothing(
     for expected in ("equivariance: error exactly 0.0", "bidirectional: every", "masks: outputs do not", "600 in all"):
         assert expected in said
     assert not (folder / "runs").exists()
+
+
+def test_check_counts_what_checkpointed_activations_save(recipes: Recipes, capsys: Any) -> None:
+    gigabytes = {}
+    model = "model.mixers=[" + ", ".join(["{kind: bimamba}"] * 6) + "]"
+    options = ("--set", model, "--set", "data.length=200", "--set", "batch={tokens: 80000, per_device: 400}")
+    for kept in ("false", "true"):
+        assert recipes("check", "tiny", *options, "--set", f"checkpoint_activations={kept}") == 0
+        gigabytes[kept] = float(capsys.readouterr().out.partition("memory about ")[2].split()[0])
+    assert 0 < 3 * gigabytes["true"] < gigabytes["false"]
 
 
 def test_doctor_reports_backends_and_extras(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -15,43 +14,11 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.numpy import load_file
 
-from caduceus.conformance.recipes.conftest import Recipes
-from caduceus.recipes import report
+from caduceus.conformance.recipes.conftest import Recipes, outcome
 from caduceus.train import fit as fitting
 from caduceus.train.bar import Bar
-from caduceus.train.metrics import MetricsFile, Row
-
-
-def outcome(run: Path) -> tuple[dict[str, Any], list[Row]]:
-    """Weights, and the table without the clock."""
-    rows = [
-        {name: value for name, value in row.items() if name != "seconds"}
-        for row in MetricsFile(run / "metrics.csv").rows()
-    ]
-    return {name: value.tobytes() for name, value in load_file(run / "model" / "model.safetensors").items()}, rows
-
-
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take longer than the runs."""
-    monkeypatch.setattr(report, "find_spec", lambda name: None)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the run that was not stopped is kept, once a test has done it."""
-    return tmp_path_factory.mktemp("finished") / "whole"
-
-
-@pytest.fixture
-def uninterrupted(recipes: Recipes, folder: Path, finished: Path) -> Path:
-    """A folder of its own for each test."""
-    if not finished.exists():
-        assert recipes("run", "tiny", "--out", finished) == 0
-    shutil.copytree(finished, folder / "whole")
-    return folder / "whole"
+from caduceus.train.metrics import MetricsFile
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -171,30 +138,3 @@ def test_a_real_kill(recipes: Recipes, uninterrupted: Path, folder: Path) -> Non
     assert slow.wait() == -signal.SIGKILL
     assert recipes("run", "tiny", "--out", "parts") == 0
     assert outcome(folder / "parts") == outcome(uninterrupted)
-
-
-def test_a_full_disk_leaves_the_last_checkpoint_intact(
-    recipes: Recipes, uninterrupted: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    original = torch.save
-
-    def save(checkpoint: dict[str, Any], file: Any) -> None:
-        if checkpoint["global_step"] == 4:
-            file.write(b"the beginning of a checkpoint")
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        original(checkpoint, file)
-
-    monkeypatch.setattr(torch, "save", save)
-    assert recipes("run", "tiny", "--out", "parts") == 1
-    assert "step-00000004.ckpt could not be written" in capsys.readouterr().err
-    left = sorted(path.name for path in (folder / "parts" / "checkpoints").iterdir())
-    assert left == [f"step-0000000{step}.ckpt" for step in (1, 2, 3)]
-    monkeypatch.setattr(torch, "save", original)
-    assert recipes("run", "tiny", "--out", "parts") == 0
-    assert outcome(folder / "parts") == outcome(uninterrupted)
-
-
-def test_a_loss_that_is_no_number_ends_the_run(recipes: Recipes, folder: Path, capsys: Any) -> None:
-    assert recipes("run", "tiny", "--set", "optimiser.lr=1e30", "--set", "optimiser.clip=null", "--out", "nan") == 1
-    assert "the loss of step 3 is nan; a lower optimiser.lr" in capsys.readouterr().err
-    assert sorted(path.name for path in (folder / "nan" / "checkpoints").iterdir())[-1] == "step-00000002.ckpt"

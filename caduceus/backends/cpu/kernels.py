@@ -27,6 +27,7 @@ class CpuBackend:
 
     name = "cpu"
     dtypes: tuple[str, ...] = ("float32", "float64")
+    compiles = True
 
     def __init__(self, isa: str | None = None) -> None:
         self.isa = choose_target(isa)
