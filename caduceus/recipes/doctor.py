@@ -17,6 +17,7 @@ from caduceus.train import machine
 COMPILERS = ("c++", "g++", "clang++", "nvcc")
 # Extra: the modules it brings. What `cuda` brings has a table of its own: that it can be imported does not say much.
 EXTRAS = {
+    "bench": ("matplotlib", "transformers"),
     "evaluate": ("sklearn",),
     "hub": ("huggingface_hub",),
     "plots": ("matplotlib",),

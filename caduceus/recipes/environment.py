@@ -30,17 +30,24 @@ def installed(package: str) -> str | None:
         return None
 
 
-def environment(recipe: Pretraining, files: dict[str, str], world: int) -> dict[str, Any]:
-    """Plain values for environment.json."""
+def here_and_now(backend: str) -> dict[str, Any]:
+    """What environment.json holds of any run: when, how, with what and where; ``backend`` by its name."""
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": sys.argv[1:],
         "versions": versions(),
         "platform": platform.platform(),
-        "backend": machine.kernels(recipe.backend, recipe.accelerator).name,
+        "backend": backend,
         "device": machine.device_name(),
-        "devices": world,
         "threads": machine.threads(),
+    }
+
+
+def environment(recipe: Pretraining, files: dict[str, str], world: int) -> dict[str, Any]:
+    """Plain values for environment.json of a pretraining run."""
+    return {
+        **here_and_now(machine.kernels(recipe.backend, recipe.accelerator).name),
+        "devices": world,
         "precision": precision(recipe),
         "seed": recipe.seed,
         "data": {name: {"path": path, "sha256": _sha256(path)} for name, path in files.items()},

@@ -1,8 +1,7 @@
-"""Pictures of a run as SVG text, in the colours of the page around them; needs the extra ``plots``."""
+"""Pictures of a pretraining run as SVG text; they need the extra ``plots``."""
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,47 +10,31 @@ import numpy as np
 
 from caduceus.alphabet import BASES, TOKENS
 from caduceus.extras import require
+from caduceus.recipes.drawing import BLUE, INK, ORANGE, as_svg, new_figure
 from caduceus.train.metrics import Row
 
 if TYPE_CHECKING:
     from caduceus.recipes.conclude import Stretch
 
-# Replaced by the page's own text colour, so that a picture is read on a dark page as well.
-_INK = "#012345"
-_BLUE, _ORANGE = "#3b82c4", "#e07b39"
-_STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "caduceus",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
-
 
 def loss_curve(rows: Sequence[Row], references: Sequence[tuple[str, float]]) -> str:
     """Bits per base by tokens: each step, their running mean, the validations, and lines to compare with."""
-    figure, axes = _figure(7.2, 3.4)
+    figure, axes = new_figure(7.2, 3.4)
     tokens, bits = _column(rows, "train/loss", 1 / math.log(2))
     if len(tokens):
-        axes.plot(tokens, bits, color=_BLUE, alpha=0.25, linewidth=0.8)
-        axes.plot(tokens, _running_mean(bits), color=_BLUE, linewidth=1.6, label="training")
+        axes.plot(tokens, bits, color=BLUE, alpha=0.25, linewidth=0.8)
+        axes.plot(tokens, _running_mean(bits), color=BLUE, linewidth=1.6, label="training")
     at, valid = _column(rows, "valid/bits_per_base")
-    axes.plot(at, valid, "o-", color=_ORANGE, markersize=4, linewidth=1, label="validation")
+    axes.plot(at, valid, "o-", color=ORANGE, markersize=4, linewidth=1, label="validation")
     for (name, bits_per_base), style in zip(references, ("--", ":", "-."), strict=False):
-        axes.axhline(bits_per_base, color=_INK, alpha=0.6, linewidth=0.9, linestyle=style, label=name)
+        axes.axhline(bits_per_base, color=INK, alpha=0.6, linewidth=0.9, linestyle=style, label=name)
     shown = [*valid, *(bits_per_base for _, bits_per_base in references)]
     axes.set_ylim(min(shown) - 0.03, max(shown) + 0.08)
     axes.set_xlabel("tokens seen")
     axes.set_ylabel("bits per masked base")
     axes.xaxis.set_major_formatter(require("matplotlib.ticker", "plots").EngFormatter(sep=""))
-    axes.legend(frameon=False, labelcolor=_INK, fontsize=9, loc="upper right")
-    return _svg(figure, "Bits per masked base during training")
+    axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="upper right")
+    return as_svg(figure, "Bits per masked base during training")
 
 
 def predictions(stretch: Stretch) -> str:
@@ -59,19 +42,19 @@ def predictions(stretch: Stretch) -> str:
     length = len(stretch.ids)
     true = stretch.ids.astype(int) - BASES[0]
     known = np.flatnonzero((true >= 0) & (true < len(BASES)))
-    figure, (above, below) = _figure(9.6, 2.9, rows=2, height_ratios=(1, 1.5), sharex=True)
+    figure, (above, below) = new_figure(9.6, 2.9, rows=2, height_ratios=(1, 1.5), sharex=True)
     cost = -np.log2(stretch.probabilities[known, true[known]])
-    above.bar(known, cost, width=0.85, color=[_ORANGE if bits > 2 else _BLUE for bits in cost])
-    above.axhline(2, color=_INK, linewidth=0.8, linestyle="--")
+    above.bar(known, cost, width=0.85, color=[ORANGE if bits > 2 else BLUE for bits in cost])
+    above.axhline(2, color=INK, linewidth=0.8, linestyle="--")
     above.set_ylabel("bits")
     below.imshow(stretch.probabilities.T, aspect="auto", cmap=_shades(), vmin=0, vmax=1, interpolation="nearest")
-    below.plot(known, true[known], "o", color=_ORANGE, markersize=4.5, markeredgewidth=0)
+    below.plot(known, true[known], "o", color=ORANGE, markersize=4.5, markeredgewidth=0)
     below.set_yticks(range(len(BASES)), [TOKENS[base] for base in BASES])
     below.set_xticks(range(length), [TOKENS[base] for base in stretch.ids], fontsize=8)
     below.tick_params(length=0)
     for spine in below.spines.values():
         spine.set_visible(False)
-    return _svg(figure, "What the model predicts at each base of a held-out stretch")
+    return as_svg(figure, "What the model predicts at each base of a held-out stretch")
 
 
 def _column(rows: Sequence[Row], name: str, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -81,21 +64,10 @@ def _column(rows: Sequence[Row], name: str, scale: float = 1.0) -> tuple[np.ndar
     return table[:, 0], table[:, 1] * scale
 
 
-def _figure(width: float, height: float, rows: int = 1, **options: Any) -> tuple[Any, Any]:
-    matplotlib = require("matplotlib", "plots")
-    figures = require("matplotlib.figure", "plots")
-    with matplotlib.rc_context(_STYLE):
-        figure = figures.Figure(figsize=(width, height), layout="constrained", facecolor="none")
-        axes = figure.subplots(rows, 1, **options)
-        for each in np.atleast_1d(axes):
-            each.set_facecolor("none")
-    return figure, axes
-
-
 def _shades() -> Any:
     """From nothing to full: a transparent blue reads on light and on dark."""
     colors = require("matplotlib.colors", "plots")
-    full = colors.to_rgb(_BLUE)
+    full = colors.to_rgb(BLUE)
     return colors.LinearSegmentedColormap.from_list("probability", [(*full, 0.03), (*full, 1.0)])
 
 
@@ -107,12 +79,3 @@ def _running_mean(values: np.ndarray) -> np.ndarray:
     low, high = np.maximum(positions - reach, 0), np.minimum(positions + reach + 1, len(values))
     mean: np.ndarray = (total[high] - total[low]) / (high - low)
     return mean
-
-
-def _svg(figure: Any, title: str) -> str:
-    text = io.StringIO()
-    with require("matplotlib", "plots").rc_context(_STYLE):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    body = text.getvalue()
-    body = body[body.index("<svg") :].replace(_INK, "currentColor")
-    return body.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)

@@ -89,7 +89,7 @@ class Pretraining(Training, Recipe):
     @classmethod
     def _resolved(cls, given: str | dict[str, Any]) -> str | dict[str, Any]:
         """A spec with every field, so that the resolved recipe says everything; a name stays a name."""
-        spec = _model(given)
+        spec = language_model(given, "pretraining")
         return given if isinstance(given, str) else spec.to_dict()
 
     @model_validator(mode="after")
@@ -100,7 +100,7 @@ class Pretraining(Training, Recipe):
     @property
     def spec(self) -> Model:
         """The model's spec."""
-        spec = _model(self.model)
+        spec = language_model(self.model, "pretraining")
         if self.equivariance is None:
             return spec
         return Model.model_validate({**spec.to_dict(), "equivariance": self.equivariance})
@@ -154,10 +154,11 @@ class Pretraining(Training, Recipe):
         return table(self, folder, results)
 
 
-def _model(given: str | dict[str, Any]) -> Model:
+def language_model(given: str | dict[str, Any], what: str) -> Model:
+    """The spec that a recipe gives by name or by fields; ``what`` is what needs it, for the message."""
     spec = zoo.spec(given) if isinstance(given, str) else parse_spec(given)
     if not isinstance(spec, Model) or not isinstance(spec.head, MaskedLM):
-        raise ValueError("pretraining takes a model with a masked-LM head: give head: {kind: masked_lm}")
+        raise ValueError(f"{what} takes a model with a masked-LM head: give head: {{kind: masked_lm}}")
     return spec
 
 

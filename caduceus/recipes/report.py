@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from caduceus.recipes.figures import loss_curve, predictions
+from caduceus.recipes.page import NO_PICTURE, heading, made_with, numbers, page, table
 from caduceus.recipes.pretraining import Pretraining
 from caduceus.recipes.schema import Results
-from caduceus.recipes.style import STYLE
 from caduceus.recipes.summary import MODEL_ROW, comparison, equivariance, exact
 from caduceus.train.metrics import Row
 
 if TYPE_CHECKING:
     from caduceus.recipes.conclude import Stretch
 
-_INSTALL = "The picture needs matplotlib: <code>pip install 'caduceus[plots]'</code>, then run the recipe again."
-
 
 def report(
     recipe: Pretraining, results: Results, rows: Sequence[Row], environment: dict[str, Any], stretch: Stretch
 ) -> str:
     """The page, as HTML."""
-    title = escape(recipe.name)
-    body = "\n".join(_sections(recipe, results, rows, environment, stretch))
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}: report</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    return page(recipe, _sections(recipe, results, rows, environment, stretch))
 
 
 def _sections(
@@ -45,7 +37,7 @@ def _sections(
         yield f"<figure>{loss_curve(rows, references)}<figcaption>Bits per masked base, as training goes on. "
         yield "Validation is on sequence that training never reads.</figcaption></figure>"
     else:
-        yield f"<p>{_INSTALL}</p>"
+        yield f"<p>{NO_PICTURE}</p>"
     yield from _validations(rows)
     yield from _stretch_section(stretch, pictures)
     yield from _strands(results)
@@ -53,9 +45,7 @@ def _sections(
 
 
 def _head(recipe: Pretraining, results: Results) -> Iterator[str]:
-    yield f"<h1>{escape(recipe.name)}</h1>"
-    if recipe.about:
-        yield f'<p class="lead">{escape(recipe.about)}</p>'
+    yield from heading(recipe)
     if results["protocol"] == "official":
         yield '<p class="note">Official protocol: the defects of the authors\' pipeline are restored.</p>'
     found = results["bits_per_base"]
@@ -66,7 +56,7 @@ def _head(recipe: Pretraining, results: Results) -> Iterator[str]:
         (f"{results['tokens']:,}", "tokens"),
         (f"{results['seconds']:,.0f} s", "of training"),
     ]
-    yield '<ul class="numbers">' + "".join(f"<li><b>{value}</b>{name}</li>" for value, name in figures) + "</ul>"
+    yield numbers(figures)
 
 
 def _bits(results: Results) -> Iterator[str]:
@@ -101,7 +91,7 @@ def _validations(rows: Sequence[Row]) -> Iterator[str]:
         for row in found
     )
     yield "<details><summary>Validations</summary>"
-    yield _table(("step", "tokens", "training loss", "validation loss", "bits per base"), cells)
+    yield table(("step", "tokens", "training loss", "validation loss", "bits per base"), cells)
     yield "</details>"
 
 
@@ -113,7 +103,7 @@ def _stretch_section(stretch: Stretch, pictures: bool) -> Iterator[str]:
         "looks. Each base is hidden in its turn and predicted from both sides.</p>"
     )
     if not pictures:
-        yield f"<p>{_INSTALL}</p>"
+        yield f"<p>{NO_PICTURE}</p>"
         return
     yield f"<figure>{predictions(stretch)}<figcaption>Below: the fuller the blue, the more probable; dots are the true "
     yield "bases. "
@@ -128,25 +118,15 @@ def _strands(results: Results) -> Iterator[str]:
         "answer. The error below is the largest difference between two logits that should be equal, on random "
         "sequences of up to 64 bases, special tokens among them.</p>"
     )
-    yield _table(("", "largest error"), ((escape(name), exact(error)) for name, error in equivariance(results)))
+    yield table(("", "largest error"), ((escape(name), exact(error)) for name, error in equivariance(results)))
 
 
 def _made_with(recipe: Pretraining, environment: dict[str, Any]) -> Iterator[str]:
-    yield "<h2>How it was made</h2>"
-    versions = ", ".join(f"{name} {number}" for name, number in environment.get("versions", {}).items())
     facts = [
         (name, str(environment[name])) for name in ("started", "device", "threads", "backend", "precision", "seed")
     ]
     facts += [("data", f"{data['path']} (sha256 {data['sha256'][:16]}…)") for data in environment["data"].values()]
-    cells = ((escape(name), escape(value)) for name, value in [*facts, ("versions", versions)])
-    yield _table((), cells).replace("<table>", '<table class="facts">')
-    yield f"<details><summary>Recipe</summary><pre>{escape(recipe.to_yaml())}</pre></details>"
-
-
-def _table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>" if head else f"<table>{body}</table>"
+    yield from made_with(recipe, environment, facts)
 
 
 def _shown(value: float | int | None) -> str:

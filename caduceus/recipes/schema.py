@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from caduceus.recipes.run_dir import RunFolder
 
 # task: class. A further kind of recipe is a further line and a module.
-KINDS = {"pretrain": "caduceus.recipes.pretraining:Pretraining"}
+KINDS = {
+    "bench": "caduceus.recipes.bench:Bench",
+    "pretrain": "caduceus.recipes.pretraining:Pretraining",
+}
 
 Results = dict[str, Any]
 

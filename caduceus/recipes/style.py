@@ -9,6 +9,7 @@ body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 sy
 main { max-width: 46rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0; }
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; }
 .lead { color: var(--soft); font-size: 1.05rem; margin: .4rem 0 0; }
 .note { border-left: 3px solid #e07b39; padding-left: .8rem; }
 .small, figcaption { color: var(--soft); font-size: .86rem; }

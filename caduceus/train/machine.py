@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 
 import torch
 
@@ -36,6 +37,18 @@ def kernels(backend: str, accelerator: str) -> Backend:
     """The backend that a run computes with, where Lightning's ``accelerator`` puts it."""
     on_cpu = accelerator == "cpu" or device().type == "cpu"
     return get_backend(backend, device="cpu" if on_cpu else device().type)
+
+
+def processor() -> str:
+    """The processor by its maker's name, where the system tells; else its architecture.
+
+    >>> processor() != ""
+    True
+    """
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def threads() -> int:

@@ -32,10 +32,11 @@ STANDS_ON: dict[str, tuple[str, ...]] = {
     "losses": ("alphabet",),
     "checkpoint": ("construct", "zoo"),
     "data": ("tokenizers", "symmetry"),
+    "bench": ("construct", "losses"),
     "train": ("data", "checkpoint", "losses", "check"),
     "predict": ("data", "checkpoint"),
     "evaluate": ("data", "checkpoint"),
-    "recipes": ("train", "predict", "evaluate"),
+    "recipes": ("bench", "train", "predict", "evaluate"),
 }
 
 # Imports against the arrows, inside a function, each with its reason.
@@ -44,7 +45,10 @@ DEFERRED = {
 }
 
 MAY_IMPORT_PACKAGE = {
-    "torch": {"backends", "check", "checkpoint", "construct", "data", "evaluate", "losses", "nn", "predict", "train"},
+    "torch": {
+        *("backends", "bench", "check", "checkpoint", "construct", "data", "evaluate", "losses", "nn", "predict"),
+        "train",
+    },
     "lightning": {"train"},
 }
 

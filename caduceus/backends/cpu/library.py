@@ -13,7 +13,7 @@ from torch import Tensor
 
 from caduceus.backends.cpu.compile import LIBRARY
 
-ABI = 2
+ABI = 3
 REBUILD = (
     "install caduceus again where a C++ compiler is present (in a checkout: python caduceus/backends/cpu/compile.py), "
     "or use backend='torch'"
@@ -159,6 +159,8 @@ def library() -> ctypes.CDLL:
         getattr(found, f"caduceus_{name}_backward").argtypes = [c_int, POINTER(gradients)]
         getattr(found, f"caduceus_{name}_backward").restype = None
     found.caduceus_scan_groups.argtypes = [c_int, POINTER(Scan)]
+    found.caduceus_limit.argtypes = [c_int, c_int, c_int, c_int64, c_double]
+    found.caduceus_limit.restype = c_double
     return found
 
 

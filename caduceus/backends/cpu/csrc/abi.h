@@ -112,7 +112,7 @@ typedef struct {
 } caduceus_mamba_gradients;
 
 // Raised with every change to this file; `library.py` refuses a library with another.
-#define CADUCEUS_ABI 2
+#define CADUCEUS_ABI 3
 int caduceus_abi(void);
 
 // Instruction sets, fastest first; `target` below is an index into them.
@@ -133,4 +133,10 @@ void caduceus_norm_forward(int target, const caduceus_norm* norm);
 void caduceus_norm_backward(int target, const caduceus_norm_gradients* gradients);
 void caduceus_mamba_forward(int target, const caduceus_mamba* mamba);
 void caduceus_mamba_backward(int target, const caduceus_mamba_gradients* gradients);
+
+// What this processor does at most in float32, measured for about `seconds`, on `threads` threads at once: FLOP a second
+// (a multiply-add is two), exponentials a second, bytes a second to and from arrays of `bytes` bytes in all (triad: two
+// read and one written; read: one). 0 if there is no such memory.
+enum { CADUCEUS_LIMIT_FMA, CADUCEUS_LIMIT_EXP, CADUCEUS_LIMIT_TRIAD, CADUCEUS_LIMIT_READ };
+double caduceus_limit(int target, int which, int threads, int64_t bytes, double seconds);
 }

@@ -64,4 +64,8 @@ EXPORT void caduceus_mamba_forward(int target, const caduceus_mamba* a) { target
 EXPORT void caduceus_mamba_backward(int target, const caduceus_mamba_gradients* a) {
     targets[target].kernels->mamba_backward(a);
 }
+
+EXPORT double caduceus_limit(int target, int which, int threads, int64_t bytes, double seconds) {
+    return targets[target].kernels->limit(which, threads, bytes, seconds);
+}
 }

@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include "conv_backward.h"
+#include "limits.h"
 #include "mamba_backward.h"
 #include "mamba_forward.h"
 #include "norm.h"
@@ -27,6 +28,7 @@ extern const caduceus::Kernels kernels = {
         with_threads(g->mamba.threads,
                      [=] { g->mamba.wide ? MambaBackward<double>(*g).run() : MambaBackward<float>(*g).run(); });
     },
+    limit,
 };
 
 }  // namespace CADUCEUS_ISA

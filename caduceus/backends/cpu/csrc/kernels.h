@@ -15,6 +15,7 @@ struct Kernels {
     void (*norm_backward)(const caduceus_norm_gradients*);
     void (*mamba_forward)(const caduceus_mamba*);
     void (*mamba_backward)(const caduceus_mamba_gradients*);
+    double (*limit)(int, int, int64_t, double);
 };
 
 }  // namespace caduceus

@@ -1,0 +1,170 @@
+"""The recipe of a benchmark, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from caduceus.bench.work import Mode, Part, Work, cell_of
+from caduceus.parts import Model
+from caduceus.recipes.pretraining import language_model
+from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.schema import Recipe, Results
+from caduceus.train.settings import Settings
+
+SIZES: dict[str, dict[str, Any]] = {
+    "full": {
+        "peers": ["torch", "transformers", "loop"],
+        "model": "caduceus-ph-1k-d256",
+        "scan": {"batch": 1, "length": 8_192},
+        "layer": {"batch": 8, "length": 1_024},
+        "models": [
+            {"batch": 64, "length": 512},
+            {"batch": 8, "length": 1_024},
+            {"batch": 1, "length": 32_768},
+            {"batch": 1, "length": 131_072},
+        ],
+    },
+    "quick": {
+        "peers": ["torch", "loop"],
+        "model": "caduceus-ph-1k-d128",
+        "scan": {"batch": 1, "length": 1_024},
+        "layer": {"batch": 1, "length": 512},
+        "models": [{"batch": 4, "length": 64}, {"batch": 1, "length": 256}],
+        "timing": {"rounds": 3, "turn_seconds": 0.05, "call_seconds": 1.0, "memory_gb": 2.0},
+        "limits": {"seconds": 0.1, "memory_mb": 64},
+    },
+}
+"""What ``size`` stands for: fields that are not given."""
+
+
+class Shape(Settings):
+    """Sequences of one call."""
+
+    batch: int = Field(gt=0)
+    length: int = Field(gt=0)
+
+
+class Timing(Settings):
+    """How contestants take turns, and how much of the machine one may take.
+
+    Attributes:
+        rounds, warmup: rounds that count and rounds before them that do not; each contestant has a turn in each.
+        turn_seconds: that a turn lasts at least, in calls that are timed each.
+        call_seconds: of one call, about; a contestant that needs more is measured on shorter sequences, and so marked.
+        memory_gb: of one call, above weights and inputs; likewise.
+    """
+
+    rounds: int = Field(default=5, gt=0)
+    warmup: int = Field(default=1, ge=0)
+    turn_seconds: float = Field(default=0.2, ge=0)
+    call_seconds: float = Field(default=10.0, gt=0)
+    memory_gb: float = Field(default=12.0, gt=0)
+
+
+class MachineLimits(Settings):
+    """How the machine's own limits are measured.
+
+    Attributes:
+        seconds: for each of them and each number of threads.
+        memory_mb: that the memory limits go through: more than any cache holds.
+    """
+
+    seconds: float = Field(default=0.5, gt=0)
+    memory_mb: int = Field(default=192, gt=0)
+
+
+class Bench(Recipe):
+    """Times of a backend and its peers.
+
+    Attributes:
+        size: "full" or "quick"; sets the peers, the model, the shapes and the effort where they are not given.
+        model: a name of `caduceus.zoo`, or the fields of a `parts.Model` with a masked-LM head.
+        backend: what is compared with the others: a name as `caduceus.build` takes it.
+        peers: what it is compared with: backends by name, "transformers" and "loop" (`caduceus.bench.entries`).
+        device: torch device type.
+        threads: of the CPU; null: as many as torch takes by itself.
+        variants: what the whole models are: ph, ps, none.
+        modes: "forward", "train".
+        scan, layer: shapes of a selective scan alone, and of the first mixer alone; null leaves it out.
+        models: shapes of whole models.
+    """
+
+    task: Literal["bench"]
+    size: str = "full"
+    model: str | dict[str, Any]
+    peers: tuple[str, ...]
+    device: str = "cpu"
+    threads: int | None = Field(default=None, gt=0)
+    variants: tuple[Literal["ph", "ps", "none"], ...] = ("ph", "ps")
+    modes: tuple[Mode, ...] = ("forward", "train")
+    scan: Shape | None = None
+    layer: Shape | None = None
+    models: tuple[Shape, ...] = ()
+    timing: Timing = Timing()
+    limits: MachineLimits = MachineLimits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        size = data.get("size", "full")
+        if size not in SIZES:
+            raise ValueError(f"size is {size!r}, expected one of {', '.join(SIZES)}")
+        found = dict(data)
+        for field, meant in SIZES[size].items():
+            given = data.get(field, meant)
+            found[field] = meant | given if isinstance(meant, dict) and isinstance(given, dict) else given
+        return found
+
+    @field_validator("model")
+    @classmethod
+    def _resolved(cls, given: str | dict[str, Any]) -> str | dict[str, Any]:
+        """A spec with every field, so that the resolved recipe says everything; a name stays a name."""
+        spec = language_model(given, "a benchmark")
+        return given if isinstance(given, str) else spec.to_dict()
+
+    @model_validator(mode="after")
+    def _works_can_be_made(self) -> Bench:
+        list(self.works())  # raises where the model cannot be of a variant
+        if self.scan is not None and cell_of(self.spec.bound_mixers()[0]) is None:
+            raise ValueError("the model's first mixer has no selective scan to time alone; give scan: null")
+        return self
+
+    @property
+    def spec(self) -> Model:
+        """The model's spec, of its own variant."""
+        return language_model(self.model, "a benchmark")
+
+    def variant(self, name: str) -> Model:
+        """The same model of another equivariance."""
+        return Model.model_validate({**self.spec.to_dict(), "equivariance": name})
+
+    def works(self) -> Iterator[Work]:
+        """Everything that is timed, in order."""
+        alone: tuple[tuple[Part, Shape | None], ...] = (("scan", self.scan), ("layer", self.layer))
+        for part, shape in alone:
+            if shape is not None:
+                yield from (Work(part, mode, self.spec, shape.batch, shape.length) for mode in self.modes)
+        for shape in self.models:
+            for name in self.variants:
+                for mode in self.modes:
+                    yield Work("model", mode, self.variant(name), shape.batch, shape.length)
+
+    def check(self) -> None:
+        from caduceus.recipes.bench_run import check
+
+        check(self)
+
+    def run(self, folder: RunFolder) -> Results:
+        from caduceus.recipes.bench_run import run
+
+        return run(self, folder)
+
+    def summary(self, folder: RunFolder, results: Results) -> str:
+        from caduceus.recipes.bench_table import summary
+
+        return summary(self, folder, results)

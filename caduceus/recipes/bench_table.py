@@ -1,0 +1,143 @@
+"""What a benchmark says on the terminal, row by row and at its end; its report shows the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from caduceus.recipes.bench import Bench
+from caduceus.recipes.run_dir import REPORT, RESULTS, RunFolder
+from caduceus.recipes.schema import Results
+
+Row = dict[str, Any]
+
+LIMITS = (("fma", 1e9, "GFLOP/s"), ("exp", 1e9, "G exp/s"), ("triad", 1e9, "GB/s triad"), ("read", 1e9, "GB/s read"))
+
+
+def title(row: Row) -> str:
+    """What was timed, and at which size.
+
+    >>> title({"part": "model", "variant": "ps", "mode": "train", "batch": 1, "length": 4096, "asked": 8192})
+    'ps model, train, 1 x 4,096 (not 8,192)'
+    """
+    what = row["part"] if row["variant"] is None else f"{row['variant']} model"
+    shorter = "" if row["length"] == row["asked"] else f" (not {row['asked']:,})"
+    return f"{what}, {row['mode']}, {row['batch']} x {row['length']:,}{shorter}"
+
+
+HEADER = ("", "seconds", "spread", "times", "of floor", "tokens/s", "updates/s", "peak memory", "first call")
+
+
+def cells(row: Row) -> Iterator[tuple[str, ...]]:
+    """The columns of `HEADER`, one contestant a line."""
+    for name, found in row["contestants"].items():
+        yield (
+            name,
+            seconds(found["median"]),
+            f"{100 * found['spread']:.0f} %",
+            _or_dash(found["ratio"], lambda x: f"{x:.2f}"),
+            _or_dash(found["of_floor"], lambda x: f"{100 * x:.1f} %"),
+            big(found["tokens_per_second"]),
+            _or_dash(found["updates_per_second"], big),
+            _or_dash(found["peak_bytes"], lambda x: f"{x / 1e6:,.0f} MB"),
+            _or_dash(found["first_extra_seconds"], lambda x: f"{x:+.2f} s"),
+        )
+
+
+def row_lines(row: Row) -> Iterator[str]:
+    """One row as text."""
+    floor = "" if row["floor_seconds"] is None else f"; floor {seconds(row['floor_seconds'])}"
+    yield ""
+    yield title(row) + floor
+    yield from aligned([HEADER, *cells(row)])
+    yield from (f"  {name}: {reason}" for name, reason in row["absent"].items())
+
+
+def limit_lines(limits: Sequence[dict[str, Any]] | None) -> Iterator[str]:
+    """What the machine does at most."""
+    for found in limits or ():
+        shown = ", ".join(f"{found[name] / unit:,.1f} {text}" for name, unit, text in LIMITS)
+        yield f"limits {_threads(found['threads'])}, {found['isa']}: {shown}"
+
+
+def conditions(results: Results) -> str:
+    """When it was measured, on how many threads, and whether the machine did other work."""
+    threads, load = results["threads"], results["load"]["before"]
+    busy = ", so the machine was busy with other work: measure again" if load > 0.5 else ""
+    return f"{results['date']}, {_threads(threads)}, load {load:.1f} before{busy}"
+
+
+def derived_lines(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    """What follows from several rows."""
+    for each in found["scan_backward"]:
+        yield (
+            f"scan backward {each['batch']} x {each['length']:,}: {seconds(each['seconds'])}, "
+            f"{big(each['updates_per_second'])} updates/s (training step less forward)"
+        )
+    for each in found["ps_over_ph"]:
+        yield f"ps over ph, {each['mode']} {each['batch']} x {each['length']:,}: {each['ratio']:.2f} times"
+    for each in found["short_sequences"]:
+        of = f"tokens/s at {each['size']} as a share of {each['beside']}"
+        yield f"{each['variant']} model, {each['mode']}: {of}: {100 * each['share']:.0f} %"
+
+
+def summary(recipe: Bench, folder: RunFolder, results: Results) -> str:
+    """The whole, as text."""
+    return "\n".join(_summary(recipe, folder, results))
+
+
+def _summary(recipe: Bench, folder: RunFolder, results: Results) -> Iterator[str]:
+    yield ""
+    yield f"{recipe.name}: {conditions(results)}"
+    yield from limit_lines(results["limits"])
+    yield "times: as many times slower as the first of each table; of floor: share of the speed that the limits allow;"
+    yield "peak memory: above weights and inputs, in a process of its own; first call: what it takes longer, likewise"
+    for row in results["rows"]:
+        yield from row_lines(row)
+    yield ""
+    yield from derived_lines(results["derived"])
+    yield ""
+    yield f"results     {folder.path / RESULTS}"
+    yield f"report      {folder.path / REPORT}"
+    yield "to measure again, give another folder by --out"
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines of a table, the first column to the left and the others to the right."""
+    table = list(rows)
+    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
+    for first, *others in table:
+        rest = "".join(f"  {cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
+        yield f"  {first:<{widths[0]}}{rest}"
+
+
+def seconds(value: float) -> str:
+    """A time in three digits.
+
+    >>> [seconds(x) for x in (12.345, 0.0123, 0.000123)]
+    ['12.3 s', '12.3 ms', '123 us']
+    """
+    for unit, name in ((1.0, "s"), (1e-3, "ms")):
+        if value >= unit:
+            return f"{value / unit:.3g} {name}" if value < 1000 * unit else f"{value / unit:,.0f} {name}"
+    return f"{value / 1e-6:.3g} us"
+
+
+def big(value: float) -> str:
+    """A rate in three digits.
+
+    >>> [big(x) for x in (9.87654e9, 123456.0, 12.0)]
+    ['9.88 G', '123 k', '12']
+    """
+    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= unit:
+            return f"{value / unit:.3g}{name}"
+    return f"{value:.3g}"
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread" if count == 1 else f"{count} threads"
+
+
+def _or_dash(value: Any, shown: Any) -> str:
+    return "-" if value is None else shown(value)
