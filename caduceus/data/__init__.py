@@ -1,13 +1,14 @@
 """From genomes on disk to the samples that a model trains on. Imports neither torch nor lightning."""
 
 from caduceus.data.cache import cache_dir
-from caduceus.data.context import ContextModel, IntervalIds, context_baselines
+from caduceus.data.context import ContextModel, IntervalIds, context_models
 from caduceus.data.cutting import cut_windows, official_windows, sound_windows
-from caduceus.data.genome import Genome, ecoli_path, is_base, letter_ids
+from caduceus.data.genome import Genome, ecoli_path, is_base, is_lower, letter_ids
 from caduceus.data.intervals import Intervals, Row
-from caduceus.data.masking import Masked, mask_ids, mask_ids_by_torch
-from caduceus.data.order import Batches, sample_window, shuffled
+from caduceus.data.masking import Masked, mask_ids, mask_ids_by_torch, mask_rows
+from caduceus.data.order import Batches, sample_windows, shuffled
 from caduceus.data.pretraining import MaskedLMData
+from caduceus.data.score import Score
 from caduceus.data.windows import Window, WindowReport, Windows
 
 __all__ = [
@@ -19,19 +20,22 @@ __all__ = [
     "Masked",
     "MaskedLMData",
     "Row",
+    "Score",
     "Window",
     "WindowReport",
     "Windows",
     "cache_dir",
-    "context_baselines",
+    "context_models",
     "cut_windows",
     "ecoli_path",
     "is_base",
+    "is_lower",
     "letter_ids",
     "mask_ids",
     "mask_ids_by_torch",
+    "mask_rows",
     "official_windows",
-    "sample_window",
+    "sample_windows",
     "shuffled",
     "sound_windows",
 ]

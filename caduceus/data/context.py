@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from caduceus.alphabet import BASES, PAD
-from caduceus.data.genome import Genome, is_base
+from caduceus.data.genome import REPEAT, Genome, is_base
 from caduceus.data.intervals import Intervals
+from caduceus.data.score import Score
 from caduceus.symmetry import Tokens
 
 _POSITIONS_AT_ONCE = 1 << 20
@@ -37,7 +38,7 @@ class ContextModel:
     def fit(
         cls, sequences: Iterable[np.ndarray], left: int, right: int = 0, *, pseudocount: float = 0.5
     ) -> ContextModel:
-        """Count ``sequences``, arrays (L,) of token ids, on both strands.
+        """Count ``sequences``, arrays (L,) of token ids, marked or not, on both strands.
 
         Raises:
             ValueError: a negative order, more than 12 bases of context, or a pseudocount that is not positive.
@@ -53,56 +54,56 @@ class ContextModel:
             raise ValueError(f"pseudocount is {pseudocount}, expected more than 0")
         counts = np.zeros(4 ** (left + right + 1), dtype=np.int64)
         for ids in _pieces(sequences, left + right):
-            for strand in (ids, Tokens().act(ids[None])[0]):
-                counts += np.bincount(_codes(strand, left, right), minlength=len(counts))
+            bare = ids % REPEAT
+            for strand in (bare, Tokens().act(bare[None])[0]):
+                counts += np.bincount(_codes(strand, left, right)[0], minlength=len(counts))
         return cls(left, right, counts.reshape(-1, 4), pseudocount)
 
     def bits_per_base(self, sequences: Iterable[np.ndarray]) -> float:
         """Mean of -log2 P over the bases of ``sequences`` that have their whole context; ValueError if none has."""
+        return self.score(sequences).bits_per_base
+
+    def score(self, sequences: Iterable[np.ndarray]) -> Score:
+        """The same, by repeats and bases; `IntervalIds` marks the repeats."""
         smoothed = self.counts + self.pseudocount
-        bits = -np.log2(smoothed / smoothed.sum(axis=1, keepdims=True)).ravel()
-        total, count = 0.0, 0
+        nats = -np.log(smoothed / smoothed.sum(axis=1, keepdims=True)).ravel()
+        total = Score()
         for ids in _pieces(sequences, self.left + self.right):
-            codes = _codes(ids, self.left, self.right)
-            total, count = total + float(bits[codes].sum()), count + len(codes)
-        if not count:
+            codes, middle = _codes(ids, self.left, self.right)
+            total += Score.of(nats[codes], middle % REPEAT, middle >= REPEAT)
+        if not total.targets:
             raise ValueError(
                 f"no base has {self.left} bases before it and {self.right} after it; give longer sequences"
             )
-        return total / count
+        return total
 
 
-def context_baselines(
-    train: Iterable[np.ndarray],
-    held_out: Iterable[np.ndarray],
-    *,
-    one_sided: Iterable[int] = (5,),
-    two_sided: Iterable[int] = (3, 4),
-) -> dict[str, dict[int, float]]:
-    """Bits per base on ``held_out`` by order, of models counted on ``train``: k bases before, or k on each side.
+def context_models(
+    train: Iterable[np.ndarray], *, one_sided: Iterable[int] = (5,), two_sided: Iterable[int] = (3, 4)
+) -> dict[str, dict[int, ContextModel]]:
+    """Models counted on ``train``, by order: k bases before, or k on each side.
 
     Args:
-        train, held_out: arrays (L,) of token ids; each is gone through once an order, so not a generator:
-            a list, or `IntervalIds`.
+        train: arrays (L,) of token ids, gone through once an order, so not a generator: a list, or `IntervalIds`.
 
     Returns:
-        ``{"one_sided": {k: bits}, "two_sided": {k: bits}}``
+        ``{"one_sided": {k: model}, "two_sided": {k: model}}``
     """
     return {
-        "one_sided": {k: ContextModel.fit(train, k).bits_per_base(held_out) for k in one_sided},
-        "two_sided": {k: ContextModel.fit(train, k, k).bits_per_base(held_out) for k in two_sided},
+        "one_sided": {k: ContextModel.fit(train, k) for k in one_sided},
+        "two_sided": {k: ContextModel.fit(train, k, k) for k in two_sided},
     }
 
 
 @dataclass(frozen=True)
 class IntervalIds:
-    """The token ids of intervals, one array (L,) uint8 each, read whenever they are gone through."""
+    """The token ids of intervals, repeats marked, one array (L,) uint8 each, read whenever they are gone through."""
 
     genome: Genome
     intervals: Intervals
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (self.genome.fetch_ids(row.contig, row.start, row.end) for row in self.intervals)
+        return (self.genome.fetch_marked_ids(row.contig, row.start, row.end) for row in self.intervals)
 
 
 def _pieces(sequences: Iterable[np.ndarray], context: int) -> Iterator[np.ndarray]:
@@ -124,16 +125,16 @@ def _pieces(sequences: Iterable[np.ndarray], context: int) -> Iterator[np.ndarra
         yield np.concatenate(parts)
 
 
-def _codes(ids: np.ndarray, left: int, right: int) -> np.ndarray:
-    """A number for each base with its whole context: context times four plus base (m,) int64."""
+def _codes(ids: np.ndarray, left: int, right: int) -> tuple[np.ndarray, np.ndarray]:
+    """A number for each base with its whole context: context times four plus base (m,) int64; and its own id."""
     offsets = [*range(left), *range(left + 1, left + right + 1), left]
     length = len(ids) - left - right
     if length <= 0:
-        return np.zeros(0, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint8)
     code = np.zeros(length, dtype=np.int64)
     whole = np.ones(length, dtype=bool)
     for offset in offsets:
-        part = ids[offset : offset + length]
+        part = ids[offset : offset + length] % REPEAT
         whole &= is_base(part)
         code = code * 4 + (part.astype(np.int64) - BASES[0])
-    return code[whole]
+    return code[whole], ids[left : left + length][whole]

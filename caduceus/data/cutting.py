@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from caduceus.alphabet import N
 from caduceus.data.genome import Genome, is_base
 from caduceus.data.intervals import SPLITS, Intervals, shares_base
+from caduceus.data.letters import Letters, letters_of
 from caduceus.data.windows import UNSEEN, Protocol, WindowReport, Windows
 
 OFFICIAL_EXTENT = 1 << 20
@@ -79,8 +79,15 @@ def official_windows(
         raise ValueError(f"window length is {length}, expected a divisor of {extent}, as the official protocol asks")
     rows, unseen = _rows(intervals, genome, split, length)
     counts = np.full(len(rows), extent // length)
-    report = WindowReport("official", split, length, len(rows))
-    return _counted(Windows(rows, _limits(rows, genome), _cumulative(counts), length, report), unseen)
+    limits = _limits(rows, genome)
+    seen = Letters()
+    for code in np.unique(rows.contig):
+        here = rows.contig == code
+        begin = np.minimum(rows.start[here], np.maximum(0, limits[here] - length))
+        end = np.minimum(rows.start[here] + extent, limits[here])
+        letters_of(genome, rows.contigs[code], begin, end, seen)
+    report = _lettered(WindowReport("official", split, length, len(rows)), seen)
+    return _counted(Windows(rows, limits, _cumulative(counts), length, report), unseen)
 
 
 def _rows(intervals: Intervals, genome: Genome, split: str, length: int) -> tuple[Intervals, Intervals]:
@@ -104,19 +111,23 @@ def _cumulative(counts: np.ndarray) -> np.ndarray:
 def _without_empty(windows: Windows, genome: Genome) -> Windows:
     """The windows that hold a base, and the letters of all of them counted."""
     length, per_read = windows.length, max(1, _SCAN // windows.length)
-    skipped, n, bases, total = [], 0, 0, int(windows.first[-1]) * windows.length
+    skipped, seen = [], Letters()
     for row, interval in enumerate(windows.rows):
         first, stop = int(windows.first[row]), int(windows.first[row + 1])
         for number in range(first, stop, per_read):
             count = min(per_read, stop - number)
             start = interval.start + (number - first) * length
-            ids = genome.fetch_ids(interval.contig, start, start + count * length).reshape(count, length)
+            ids = seen.read_ids(genome, interval.contig, start, start + count * length).reshape(count, length)
             known = is_base(ids).sum(axis=1)
             skipped.append(number + np.flatnonzero(known == 0))
-            bases, n = bases + int(known.sum()), n + int((ids == N).sum())
     empty = np.concatenate([np.zeros(0, dtype=np.int64), *skipped])
-    report = replace(windows.report, windows_empty=len(empty), letters_n=n, letters_other=total - bases - n)
+    report = replace(_lettered(windows.report, seen), windows_empty=len(empty))
     return replace(windows, skipped=empty, report=report)
+
+
+def _lettered(report: WindowReport, seen: Letters) -> WindowReport:
+    n, other, lower = seen.counts()
+    return replace(report, letters_n=n, letters_other=other, letters_lower=lower)
 
 
 def _counted(windows: Windows, unseen: Intervals) -> Windows:

@@ -19,6 +19,8 @@ from Bio.bgzf import make_virtual_offset
 from pyfaidx import Faidx
 
 _PIECE = 1 << 20
+# Inflated blocks of 64 KB that a handle keeps: all of a human chromosome's, for windows at random places.
+_BLOCKS_KEPT = 1000
 _LONGEST_HEADER = 1 << 16
 _CONTIGS_CHECKED = 1000
 # What Biopython and zlib raise on a file that is cut off or damaged.
@@ -51,6 +53,8 @@ class OpenFasta:
         self.index = self._faidx.index
         self._blocks = [] if files.gzi is None else self._faidx.gzi_index
         self._block_starts = [block.ustart for block in self._blocks]
+        if self._blocks:
+            self._faidx.file.max_cache = _BLOCKS_KEPT
         self._lock = Lock()
 
     def close(self) -> None:

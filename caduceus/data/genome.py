@@ -14,6 +14,9 @@ from caduceus.alphabet import BASES, tokenize
 from caduceus.data.fasta import OpenFasta
 from caduceus.data.seekable import prepare
 
+# Added to the id of a lower-case letter where repeats are told apart.
+REPEAT = 16
+_LOWER_CASE = np.uint8(0x20)
 _LETTER_IDS = np.array([tokenize(chr(letter))[0] for letter in range(256)], dtype=np.uint8)
 
 
@@ -65,6 +68,11 @@ class Genome:
         """Token ids of [start, end) (end - start,) uint8: either case; letters other than A, C, G, T, N are [UNK]."""
         return letter_ids(self.fetch_letters(contig, start, end))
 
+    def fetch_marked_ids(self, contig: str, start: int, end: int) -> np.ndarray:
+        """The same, with `REPEAT` added where the letter is lower case."""
+        letters = self.fetch_letters(contig, start, end)
+        return letter_ids(letters) + np.uint8(REPEAT) * is_lower(letters)
+
     def check(self, contig: str, start: int = 0, end: int = 0) -> None:
         """Raise ValueError unless [start, end) lies inside a contig of this genome."""
         if contig not in self.contigs:
@@ -113,6 +121,15 @@ def letter_ids(letters: np.ndarray) -> np.ndarray:
     [7, 8, 9, 10, 11, 6]
     """
     return _LETTER_IDS[letters]
+
+
+def is_lower(letters: np.ndarray) -> np.ndarray:
+    """Where character codes are lower case, which is how genomes mark repeats, elementwise bool.
+
+    >>> is_lower(np.frombuffer(b"acGT", dtype=np.uint8)).tolist()
+    [True, True, False, False]
+    """
+    return (letters & _LOWER_CASE) != 0
 
 
 def is_base(ids: np.ndarray) -> np.ndarray:

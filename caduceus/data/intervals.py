@@ -110,19 +110,23 @@ class Intervals:
         return cls.from_rows(rows, source=f"the contigs of {genome.path.name}")
 
     def check(self, genome: Genome) -> None:
-        """Raise ValueError, with line numbers, unless each interval lies inside a contig of ``genome``."""
-        errors: dict[str, None] = {}
-        for row in self:
-            try:
-                genome.check(row.contig)
-            except ValueError as error:
-                errors[str(error)] = None
+        """Raise ValueError unless each interval lies inside a contig of ``genome``: which do not, and how many."""
+        errors = []
+        for code, name in enumerate(self.contigs):
+            here = self.take(self.contig == code)
+            if not len(here):
                 continue
             try:
-                genome.check(row.contig, row.start, row.end)
+                genome.check(name)
             except ValueError as error:
-                errors[f"line {row.line}: {error}" if row.line else str(error)] = None
-        _report(self.source, list(errors))
+                errors.append(f"{error} ({len(here):,} of {len(self):,} intervals)")
+                continue
+            for row in here.take((here.start < 0) | (here.end > genome.contigs[name])):
+                try:
+                    genome.check(row.contig, row.start, row.end)
+                except ValueError as error:
+                    errors.append(f"line {row.line}: {error}" if row.line else str(error))
+        _report(self.source, errors)
 
     def of(self, split: str) -> Intervals:
         """The intervals of one split; an error if there are none."""

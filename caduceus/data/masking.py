@@ -8,6 +8,8 @@ official   each position is selected, padding and N too; the 10 % become one of 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -24,7 +26,7 @@ _MASKED, _REPLACED_OF_REST = 0.8, 0.5
 
 
 class Masked(NamedTuple):
-    """``input_ids`` and ``labels``, both (L,) int64; labels are 4, ignored by the loss, where nothing was selected."""
+    """``input_ids`` and ``labels``, int64 of one shape; labels are 4, ignored by the loss, where none was selected."""
 
     input_ids: np.ndarray
     labels: np.ndarray
@@ -33,29 +35,44 @@ class Masked(NamedTuple):
 def mask_ids(
     ids: np.ndarray, seed: int, number: int, *, protocol: Literal["sound", "official"] = "sound", rate: float = 0.15
 ) -> Masked:
-    """Mask token ids (L,), a function of the arguments alone.
+    """Mask token ids (L,), a function of the arguments alone: `mask_rows` of one row."""
+    ids_and_labels = mask_rows(np.asarray(ids)[None], seed, [number], protocol=protocol, rate=rate)
+    return Masked(*(rows[0] for rows in ids_and_labels))
+
+
+def mask_rows(
+    ids: np.ndarray,
+    seed: int,
+    numbers: Sequence[int],
+    *,
+    protocol: Literal["sound", "official"] = "sound",
+    rate: float = 0.15,
+) -> Masked:
+    """Mask token ids (B, L), each row a function of itself and its number alone.
 
     Args:
-        seed, number: name the draw; ``number`` is usually the global sample index.
+        seed, numbers: name the draws; a row's number is usually its global sample index.
         rate: probability that a position which may be selected is.
 
-    >>> ids = np.array([7, 8, 9, 10, 11, 7, 8, 9])
-    >>> mask_ids(ids, seed=0, number=0, rate=1.0).labels.tolist()
-    [7, 8, 9, 10, 4, 7, 8, 9]
+    >>> ids = np.array([[7, 8, 9, 10, 11, 7, 8, 9]])
+    >>> mask_rows(ids, seed=0, numbers=[0], rate=1.0).labels.tolist()
+    [[7, 8, 9, 10, 4, 7, 8, 9]]
     """
     if not 0 <= rate <= 1:
         raise ValueError(f"rate is {rate}, expected a probability")
     if protocol not in ("sound", "official"):
         raise ValueError(f'protocol is {protocol!r}, expected "sound" or "official"')
     sound = protocol == "sound"
-    allowed = is_base(ids) if sound else np.ones(len(ids), dtype=bool)
+    allowed = is_base(ids) if sound else np.ones(ids.shape, dtype=bool)
     replacements = np.array(BASES) if sound else np.arange(len(TOKENS))
-    select, fate, pick = random_bits(seed, number, Purpose.MASK, 3 * len(ids)).reshape(3, len(ids))
+    length = ids.shape[1]
+    bits = np.stack([random_bits(seed, number, Purpose.MASK, 3 * length) for number in numbers])
+    select, fate, pick = bits.reshape(len(numbers), 3, length).transpose(1, 0, 2)
     return _apply(
         ids,
-        selected=allowed & (_uniform(select) < rate),
-        masked=_uniform(fate) < _MASKED,
-        replaced=_uniform(fate) >= 1 - (1 - _MASKED) * _REPLACED_OF_REST,
+        selected=allowed & _below(select, rate),
+        masked=_below(fate, _MASKED),
+        replaced=~_below(fate, 1 - (1 - _MASKED) * _REPLACED_OF_REST),
         replacement=replacements[pick % np.uint64(len(replacements))],
     )
 
@@ -86,6 +103,6 @@ def _apply(
     return Masked(np.where(selected, seen, ids).astype(np.int64), np.where(selected, ids, IGNORED).astype(np.int64))
 
 
-def _uniform(bits: np.ndarray) -> np.ndarray:
-    """Uniform numbers in [0, 1) from uint64."""
-    return (bits >> np.uint64(11)) * 2.0**-53
+def _below(bits: np.ndarray, probability: float) -> np.ndarray:
+    """Where a uniform number in [0, 1), the upper 53 bits of each uint64, is below ``probability``."""
+    return (bits >> np.uint64(11)) < np.uint64(math.ceil(probability * 2**53))

@@ -35,10 +35,18 @@ def shuffled(positions: np.ndarray, n: int, seed: int, epoch: int) -> np.ndarray
     return walking.astype(np.int64)
 
 
-def sample_window(sample: int, n: int, seed: int) -> int:
-    """The window, of ``n``, that global sample ``sample`` of a run reads: each once an epoch."""
-    epoch, position = divmod(sample, n)
-    return int(shuffled(np.array([position]), n, seed, epoch)[0])
+def sample_windows(samples: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """The windows, of ``n``, that global samples (m,) of a run read -> (m,) int64: each once an epoch.
+
+    >>> sorted(sample_windows(np.arange(4, 8), 4, seed=0).tolist())
+    [0, 1, 2, 3]
+    """
+    epochs, positions = np.divmod(np.asarray(samples), n)
+    windows = np.empty(len(positions), dtype=np.int64)
+    for epoch in np.unique(epochs):
+        here = epochs == epoch
+        windows[here] = shuffled(positions[here], n, seed, int(epoch))
+    return windows
 
 
 @dataclass(frozen=True)

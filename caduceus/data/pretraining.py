@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,13 +10,11 @@ import numpy as np
 
 from caduceus.alphabet import PAD, N
 from caduceus.data.draws import Purpose, coin
-from caduceus.data.genome import Genome, letter_ids
-from caduceus.data.masking import mask_ids
-from caduceus.data.order import sample_window
-from caduceus.data.windows import Windows
+from caduceus.data.genome import Genome, is_lower, letter_ids
+from caduceus.data.masking import mask_rows
+from caduceus.data.order import sample_windows
+from caduceus.data.windows import Window, Windows
 from caduceus.symmetry import Tokens, flip
-
-_LOWER_CASE = np.uint8(0x20)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,31 +68,47 @@ class MaskedLMData:
 
     def __getitem__(self, sample: int) -> dict[str, np.ndarray]:
         """``input_ids`` and ``labels`` (L,) int64, labels 4 where ignored; ``loss_weights`` (L,) float32 if used."""
-        if sample < 0 or (sample >= len(self) and not self.training):
-            raise IndexError(f"sample {sample} of {len(self)}")
-        ids, repeat = self._read(sample_window(sample, len(self), self.seed) if self.training else sample)
-        if self._flips(sample):
-            ids, repeat = Tokens().act(ids[None])[0], flip(repeat, 0)
+        return {name: rows[0] for name, rows in self.rows([sample]).items()}
+
+    def __getitems__(self, samples: Sequence[int]) -> list[dict[str, np.ndarray]]:
+        """Several samples at once, by the name under which torch's loaders ask for them."""
+        rows = self.rows(samples)
+        return [{name: array[i] for name, array in rows.items()} for i in range(len(samples))]
+
+    def rows(self, samples: Sequence[int]) -> dict[str, np.ndarray]:
+        """What the samples hold, as rows of arrays (B, L): quicker than one by one, and equal to it."""
+        ids, repeat = self._read(samples)
         if self.n_as == "pad":
-            ids = np.where(ids == N, PAD, ids)
-        missing = (self.windows.length - len(ids), 0)
-        masked = mask_ids(
-            np.pad(ids, missing, constant_values=PAD),
-            self.seed,
-            sample,
-            protocol=self.windows.report.protocol,
-            rate=self.rate,
-        )
-        found = masked._asdict()
+            ids[ids == N] = PAD
+        found = mask_rows(ids, self.seed, samples, protocol=self.windows.report.protocol, rate=self.rate)._asdict()
         if self.repeat_weight != 1.0:
-            weights = np.where(np.pad(repeat, missing), self.repeat_weight, 1.0)
-            found["loss_weights"] = weights.astype(np.float32)
+            found["loss_weights"] = np.where(repeat, np.float32(self.repeat_weight), np.float32(1.0))
         return found
 
-    def _read(self, window: int) -> tuple[np.ndarray, np.ndarray]:
-        """Ids of a window and where it is soft-masked (L,)."""
-        letters = self.genome.fetch_letters(*self.windows[window])
-        return letter_ids(letters), (letters & _LOWER_CASE) != 0
+    def repeats(self, samples: Sequence[int]) -> np.ndarray:
+        """Where the samples are soft-masked (B, L) bool."""
+        return self._read(samples)[1]
+
+    def _read(self, samples: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Token ids before masking, and where the letters are lower case (B, L); short windows end at the right."""
+        shape = (len(samples), self.windows.length)
+        ids, repeat = np.full(shape, PAD, dtype=np.uint8), np.zeros(shape, dtype=bool)
+        for row, (sample, window) in enumerate(zip(samples, self._windows(samples), strict=True)):
+            letters = self.genome.fetch_letters(*window)
+            read, lower = letter_ids(letters), is_lower(letters)
+            if self._flips(sample):
+                read, lower = Tokens().act(read[None])[0], flip(lower, 0)
+            begin = self.windows.length - len(letters)
+            ids[row, begin:], repeat[row, begin:] = read, lower
+        return ids, repeat
+
+    def _windows(self, samples: Sequence[int]) -> list[Window]:
+        """The windows that samples read."""
+        for sample in samples:
+            if sample < 0 or (sample >= len(self) and not self.training):
+                raise IndexError(f"sample {sample} of {len(self)}")
+        numbers = np.array(samples, dtype=np.int64)
+        return self.windows.at(sample_windows(numbers, len(self), self.seed) if self.training else numbers)
 
     def _flips(self, sample: int) -> bool:
         drawn = self.rc and (self.training or self.windows.report.protocol == "official")

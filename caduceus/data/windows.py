@@ -35,7 +35,8 @@ class WindowReport:
         windows_repeated, windows_overlapping: among those left, the same as an earlier one; sharing a base with an
             interval of a split that must stay unseen (never so for sound windows).
         bases_unused: bases of the kept intervals after their last window.
-        letters_n, letters_other: N, and other letters than A, C, G, T, N, in all windows cut; None if not counted.
+        letters_n, letters_other, letters_lower: N; other letters than A, C, G, T, N; and lower-case ones, which mark
+            repeats: in all windows cut, or, of official ones, in the bases that they cover, once each.
     """
 
     protocol: Protocol
@@ -49,8 +50,9 @@ class WindowReport:
     windows_repeated: int = 0
     windows_overlapping: int = 0
     bases_unused: int = 0
-    letters_n: int | None = None
-    letters_other: int | None = None
+    letters_n: int = 0
+    letters_other: int = 0
+    letters_lower: int = 0
 
     def __str__(self) -> str:
         unseen = " or ".join(UNSEEN[self.split])
@@ -63,6 +65,7 @@ class WindowReport:
             (self.bases_unused, "bases fill no window"),
             (self.letters_n, "letters are N"),
             (self.letters_other, "letters are none of A, C, G, T, N and read as [UNK]"),
+            (self.letters_lower, "letters are lower case: repeats"),
         ]
         head = f"{self.split}: {self.windows:,} windows of {self.length:,} bases from {self.rows:,} intervals"
         return "; ".join([head, *(f"{count:,} {text}" for count, text in notes if count)])
@@ -95,14 +98,19 @@ class Windows:
     def __getitem__(self, i: int) -> Window:
         if not -len(self) <= i < len(self):
             raise IndexError(f"window {i} of {len(self)}")
-        row, start = self.locate(np.array([i % len(self)]))
-        limit = int(self.limits[row[0]])
-        # Official behaviour in a contig shorter than a window: Python reads the negative start from the contig's end.
-        begin = int(start[0]) if start[0] >= 0 else max(0, limit + int(start[0]))
-        return Window(self.rows.contigs[self.rows.contig[row[0]]], begin, int(start[0]) + self.length)
+        (window,) = self.at(np.array([i % len(self)]))
+        return window
 
     def __iter__(self) -> Iterator[Window]:
         return (self[i] for i in range(len(self)))
+
+    def at(self, numbers: np.ndarray) -> list[Window]:
+        """Windows by their numbers (m,), each from 0 to ``len(self) - 1``."""
+        rows, starts = self.locate(numbers)
+        # Official behaviour in a contig shorter than a window: Python reads the negative start from the contig's end.
+        begins = np.where(starts >= 0, starts, np.maximum(0, self.limits[rows] + starts))
+        names = (self.rows.contigs[contig] for contig in self.rows.contig[rows])
+        return [Window(*w) for w in zip(names, begins.tolist(), (starts + self.length).tolist(), strict=True)]
 
     def locate(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Row and start of windows (m,); a start below 0 says that the contig is shorter than a window."""

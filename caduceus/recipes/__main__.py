@@ -1,4 +1,4 @@
-"""``python -m caduceus.recipes``: list, show, check, run, doctor.
+"""``python -m caduceus.recipes``: list, show, fetch, check, run, doctor.
 
 Exit status: 0 done, 1 failure, 2 bad input; with a checkpoint from which the same command continues: 124 stopped at
 max_time, 128 + N by signal N (129 SIGHUP, 130 SIGINT, 138 SIGUSR1, 143 SIGTERM).
@@ -55,6 +55,13 @@ def _show(told: argparse.Namespace) -> None:
     print(load(path, told.set).to_yaml() if told.set or told.resolved else path.read_text(encoding="utf-8"), end="")
 
 
+def _fetch(told: argparse.Namespace) -> None:
+    from caduceus.recipes.fetch import data_folder, fetch
+    from caduceus.recipes.sources import load_source
+
+    fetch(load_source(told.source, told.set), told.to or data_folder())
+
+
 def _check(told: argparse.Namespace) -> None:
     load(find(told.recipe), told.set).check()
 
@@ -88,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command("list", _list, "the recipes that have a name: those in ./recipes and those of the package")
     show = command("show", _show, "a recipe's file, comments included; with --set, every field as resolved")
+    fetch = command("fetch", _fetch, "bring the files of a data set, or check those that are here; hg38 is one")
+    fetch.add_argument("source", metavar="NAME", help="a data set, such as hg38: a name, or a path")
+    fetch.add_argument("--to", type=Path, metavar="DIR", help="the data folder (default: $CADUCEUS_DATA, else here)")
     check = command(
         "check", _check, "validate, find files, build the model, assert its properties, estimate; write nothing"
     )
@@ -95,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     command("doctor", _doctor, "what this machine has: versions, backends, device, extras, folders")
     for each in (show, check, run):
         each.add_argument("recipe", metavar="NAME", help="a path, or a name that `list` shows, with or without .yaml")
+    for each in (show, fetch, check, run):
         each.add_argument(
             "--set",
             action="append",

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 from caduceus.extras import require
 from caduceus.recipes.bench_table import Row, title
-from caduceus.recipes.drawing import BLUE, INK, ORANGE, as_svg, new_figure
+from caduceus.recipes.drawing import BLUE, COLOURS, INK, as_svg, new_figure
 
-_MARKS = (("o", ORANGE), ("s", BLUE), ("D", "#7a9a3d"), ("^", "#9a6fb0"), ("v", "#b0873b"))
+_MARKS = "osD^v"
 
 
 def ratios(rows: Sequence[Row], peers: Sequence[str]) -> str:
     """How many times as long as the subject each peer takes, a line for each row, on a logarithmic axis."""
     figure, axes = _lines(rows)
-    for peer, (mark, colour) in zip(peers, _MARKS * len(peers), strict=False):
+    for peer, mark, colour in zip(peers, cycle(_MARKS), cycle(COLOURS)):
         found = [(row["contestants"][peer]["ratio"], y) for y, row in enumerate(rows) if peer in row["contestants"]]
         points = [(ratio, y) for ratio, y in found if ratio is not None]
         axes.plot(*zip(*points, strict=True) if points else ((), ()), mark, color=colour, markersize=5.5, label=peer)

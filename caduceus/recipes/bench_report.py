@@ -11,7 +11,7 @@ from caduceus.bench import floor
 from caduceus.recipes.bench import Bench
 from caduceus.recipes.bench_figures import floors, ratios
 from caduceus.recipes.bench_table import HEADER, LIMITS, Row, big, cells, conditions, derived_lines, seconds, title
-from caduceus.recipes.page import NO_PICTURE, heading, made_with, numbers, page, table
+from caduceus.recipes.page import NO_PICTURE, figure, heading, made_with, numbers, page, table
 from caduceus.recipes.schema import Results
 
 _HOW = (
@@ -43,10 +43,9 @@ def _sections(recipe: Bench, results: Results, environment: dict[str, Any]) -> I
     yield f"<h2>Every time</h2><p>{_HOW}</p>"
     for row in rows:
         yield from _row(row)
-    facts = [(name, str(environment[name])) for name in ("started", "platform", "processor", "threads", "backend")]
     load = results["load"]
-    facts.append(("load", f"{load['before']:.2f} before, {load['after']:.2f} after: processes that wanted to run"))
-    yield from made_with(recipe, environment, facts)
+    found = f"{load['before']:.2f} before, {load['after']:.2f} after: processes that wanted to run"
+    yield from made_with(recipe, environment, [("load", found)])
 
 
 def _machine(results: Results, environment: dict[str, Any]) -> Iterator[str]:
@@ -71,8 +70,8 @@ def _ratios(rows: Sequence[Row], peers: Sequence[str]) -> Iterator[str]:
     if find_spec("matplotlib") is None:
         yield f"<p>{NO_PICTURE}</p>"
         return
-    yield f"<figure>{ratios(compared, peers)}<figcaption>Further to the right is slower. Where a title names two "
-    yield "lengths, a peer could not do the second in the time or memory allowed.</figcaption></figure>"
+    caption = "Further to the right is slower. Where a title names two lengths, a peer could not do the second in the "
+    yield figure(ratios(compared, peers), caption + "time or memory allowed.")
 
 
 def _floors(rows: Sequence[Row], subject: str) -> Iterator[str]:
@@ -87,7 +86,7 @@ def _floors(rows: Sequence[Row], subject: str) -> Iterator[str]:
     if find_spec("matplotlib") is None:
         yield f"<p>{NO_PICTURE}</p>"
     else:
-        yield f"<figure>{floors(known, subject)}</figure>"
+        yield figure(floors(known, subject))
     text = (floor.__doc__ or "").strip()
     yield f"<details><summary>Formula</summary><pre>{escape(text)}</pre></details>"
 

@@ -12,6 +12,7 @@ from caduceus.extras import require
 # Replaced by the page's own text colour, so that a picture is read on a dark page as well.
 INK = "#012345"
 BLUE, ORANGE = "#3b82c4", "#e07b39"
+COLOURS = (BLUE, ORANGE, "#4f9d69", "#b0559e", "#8a6d3b", "#5b6ee1")
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "caduceus",
@@ -27,13 +28,13 @@ _STYLE = {
 }
 
 
-def new_figure(width: float, height: float, rows: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A figure of inches and its axes, one above the other; ``options`` as `Figure.subplots` takes them."""
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
+    """A figure of inches and its axes; ``options`` as `Figure.subplots` takes them."""
     matplotlib = require("matplotlib", "plots")
     figures = require("matplotlib.figure", "plots")
     with matplotlib.rc_context(_STYLE):
         figure = figures.Figure(figsize=(width, height), layout="constrained", facecolor="none")
-        axes = figure.subplots(rows, 1, **options)
+        axes = figure.subplots(rows, columns, **options)
         for each in np.atleast_1d(axes):
             each.set_facecolor("none")
     return figure, axes

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
+from caduceus.recipes.digest import sha256
 from caduceus.recipes.pretraining import Pretraining
 from caduceus.train import machine
 from caduceus.train.fit import precision
 
 PACKAGES = ("caduceus", "torch", "lightning", "numpy", "pydantic", "pyfaidx", "biopython", "safetensors")
-_BLOCK = 1 << 22
 
 
 def versions() -> dict[str, str]:
@@ -50,13 +50,5 @@ def environment(recipe: Pretraining, files: dict[str, str], world: int) -> dict[
         "devices": world,
         "precision": precision(recipe),
         "seed": recipe.seed,
-        "data": {name: {"path": path, "sha256": _sha256(path)} for name, path in files.items()},
+        "data": {name: {"path": path, "sha256": sha256(Path(path))} for name, path in files.items()},
     }
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

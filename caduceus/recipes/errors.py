@@ -16,6 +16,10 @@ class Refused(Exception):
     """Input that cannot be worked with; found before any work was done."""
 
 
+class FetchFailed(OSError):
+    """A file could not be brought, or is not what it should be; nothing is left under its name."""
+
+
 def closest(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the nearest name, or the list of all.
 

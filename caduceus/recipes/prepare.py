@@ -80,11 +80,22 @@ def read_data(recipe: Pretraining, files: dict[str, str]) -> Splits:
     with refusing():
         genome = Genome(files["fasta"])
         intervals = read_intervals(recipe, files, genome)
+        counts = ", ".join(f"{split} {count:,}" for split, count in intervals.counts().items())
+        say(f"data   {files['fasta']}: {sum(genome.contigs.values()):,} bases; intervals: {counts}")
         test = "test" if "test" in intervals.counts() else "valid"
         train, valid, test_data = (_samples(recipe, genome, intervals, split) for split in ("train", "valid", test))
-    for data in (train, valid, test_data):
-        say(f"data   {data.windows.report}")
+        for data in (train, valid, test_data):
+            say(f"data   {data.windows.report}")
+        _check_repeats(recipe, train)
     return Splits(genome, train, valid, test_data)
+
+
+def _check_repeats(recipe: Pretraining, train: MaskedLMData) -> None:
+    if recipe.data.repeat_weight != 1.0 and not train.windows.report.letters_lower:
+        raise ValueError(
+            f"data.repeat_weight is {recipe.data.repeat_weight:g}, but no letter of the training windows is lower "
+            "case: the genome is not soft-masked; give one that is, or leave repeat_weight at 1"
+        )
 
 
 def _samples(recipe: Pretraining, genome: Genome, intervals: Intervals, split: str) -> MaskedLMData:

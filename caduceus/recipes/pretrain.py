@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from caduceus.data import Genome
+from caduceus.recipes.baselines import keep_baselines
 from caduceus.recipes.conclude import conclude
 from caduceus.recipes.environment import environment
 from caduceus.recipes.errors import Refused
-from caduceus.recipes.prepare import prepared_model, read_data, read_intervals, refusing
+from caduceus.recipes.prepare import prepared_model, read_data, refusing
 from caduceus.recipes.pretraining import Pretraining
+from caduceus.recipes.report import refresh
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
@@ -16,6 +17,7 @@ from caduceus.train.keeper import Unusable
 from caduceus.train.machine import device, device_name
 from caduceus.train.measuring import estimate
 from caduceus.train.ranks import process_rank
+from caduceus.train.refreshing import Refreshing
 from caduceus.train.signals import Signals
 
 
@@ -24,39 +26,37 @@ def run(recipe: Pretraining, files: dict[str, str], folder: RunFolder) -> Result
     with Signals(recipe.seconds) as signals:
         model, plan = prepared_model(recipe)
         splits = read_data(recipe, files)
+        where = "cpu" if recipe.accelerator == "cpu" else device()
         if process_rank() == 0:
             now = environment(recipe, files, plan.world)
-            _same_data(folder, now["data"])
+            same_data(folder, now["data"])
             folder.begin(now)
+            with refusing():
+                keep_baselines(recipe, folder, splits, where)
+        shown = Refreshing(recipe, lambda: refresh(folder))
         try:
-            fitted = fit(model, splits.train, splits.valid, recipe, folder.path, signals)
+            fitted = fit(model, splits.train, splits.valid, recipe, folder.path, signals, [shown])
         except Unusable as error:
             raise Refused(str(error)) from error
-        return conclude(recipe, folder, model, splits, fitted) if process_rank() == 0 else {}
+        return conclude(recipe, folder, model, splits, fitted, where) if process_rank() == 0 else {}
 
 
 def check(recipe: Pretraining) -> None:
-    """Do everything short of cutting windows and training, and print it."""
+    """Do everything short of training, and print it."""
     model, plan = prepared_model(recipe)
     found = estimate(model.to(device()), plan, recipe.max_steps)
     say(
         f"steps  {recipe.max_steps:,} of {plan.tokens:,} tokens, {recipe.max_steps * plan.tokens:,} in all; "
         f"a step is {plan.world} x {plan.accumulate} micro-batches of {plan.per_device} x {plan.length:,}"
     )
-    say(
-        f"time   about {_duration(found.seconds)} on {device_name()}, at {found.tokens_per_second:,.0f} tokens a second"
-    )
+    say(f"time   about {duration(found.seconds)} on {device_name()}, at {found.tokens_per_second:,.0f} tokens a second")
     say(f"memory about {found.memory / 1e9:.1f} GB on a device")
-    files = recipe.files()
-    with refusing():
-        genome = Genome(files["fasta"])
-        counts = read_intervals(recipe, files, genome).counts()
-    intervals = ", ".join(f"{split} {count:,}" for split, count in counts.items())
-    say(f"data   {files['fasta']}: {sum(genome.contigs.values()):,} bases; intervals: {intervals}")
+    read_data(recipe, recipe.files())
     say("ready")
 
 
-def _same_data(folder: RunFolder, now: dict[str, dict[str, str]]) -> None:
+def same_data(folder: RunFolder, now: dict[str, dict[str, str]]) -> None:
+    """Refuse to continue with other files than the run began with."""
     before = folder.environment().get("data", now)
     changed = [name for name in now if before.get(name, {}).get("sha256") != now[name]["sha256"]]
     if changed:
@@ -66,10 +66,10 @@ def _same_data(folder: RunFolder, now: dict[str, dict[str, str]]) -> None:
         )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A time for people.
 
-    >>> [_duration(s) for s in (42, 600, 7200, 1e6)]
+    >>> [duration(s) for s in (42, 600, 7200, 1e6)]
     ['42 s', '10 min', '2.0 h', '11.6 days']
     """
     if seconds < 120:

@@ -14,17 +14,11 @@ from caduceus.recipes.find import data_path
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Recipe, Results
 from caduceus.recipes.sizes import expanded
+from caduceus.recipes.sources import find_source, load_source
 from caduceus.spec import parse_spec
 from caduceus.train.settings import Settings, Training
 
 BUNDLED = "ecoli-k12"
-
-
-class Sources(Settings):
-    """Where the files can be had; shown when they are missing."""
-
-    fasta: str | None = None
-    intervals: str | None = None
 
 
 class Data(Settings):
@@ -38,7 +32,7 @@ class Data(Settings):
         mask: probability that a base is to be predicted.
         rc: read half of the training samples on the reverse strand; null: for `ph` models, not for `ps` and `none`.
         repeat_weight: weight in the loss of soft-masked (lower-case) bases.
-        sources: where the files can be had.
+        sources: the data set that brings the files, by ``fetch``.
     """
 
     fasta: str
@@ -49,7 +43,17 @@ class Data(Settings):
     mask: float = Field(default=0.15, gt=0, le=1)
     rc: bool | None = None
     repeat_weight: float = Field(default=1.0, ge=0)
-    sources: Sources = Sources()
+    sources: str | None = None
+
+    @field_validator("sources")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                find_source(name)
+            except Refused as error:
+                raise ValueError(str(error)) from error
+        return name
 
 
 class Context(Settings):
@@ -129,12 +133,12 @@ class Pretraining(Training, Recipe):
 
     def _how_to_get(self, missing: dict[str, str]) -> Iterable[str]:
         yield f"{self.name} needs files that are not here: {', '.join(missing.values())}"
-        for field, given in missing.items():
-            source = getattr(self.data.sources, field)
-            if source:
-                yield f"  {given}: download {source}"
+        if self.data.sources is not None:
+            remotes = load_source(self.data.sources).files.by_field()
+            yield f"Bring them by: python -m caduceus.recipes fetch {self.data.sources}"
+            yield from (f"  {missing[field]}: {remotes[field].url}" for field in missing if field in remotes)
         options = " ".join(f"--set data.{field}=PATH" for field in missing)
-        yield f"Then point to them: {options}"
+        yield f"If you have them, point to them: {options}"
         yield "or put them under those names into the folder that the environment variable CADUCEUS_DATA names."
 
     def check(self) -> None:

@@ -14,9 +14,10 @@ from caduceus.recipes.errors import Refused
 from caduceus.recipes.schema import Recipe, Results
 from caduceus.train.files import is_part, sweep, written_whole
 
-RECIPE, ENVIRONMENT, RESULTS, REPORT, MODEL = (
+RECIPE, ENVIRONMENT, BASELINES, RESULTS, REPORT, MODEL = (
     "recipe.yaml",
     "environment.json",
+    "baselines.json",
     "results.json",
     "report.html",
     "model",
@@ -74,7 +75,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         sweep(self.path)
         self.write(RECIPE, self.recipe.to_yaml())  # first: a folder without it is no run
-        self.write(ENVIRONMENT, _json(environment))
+        self.write(ENVIRONMENT, json_text(environment))
 
     def environment(self) -> dict[str, Any]:
         """What `begin` wrote the last time; empty if it has not."""
@@ -87,7 +88,7 @@ class RunFolder:
         return found
 
     def finish(self, results: Results) -> None:
-        self.write(RESULTS, _json(results))
+        self.write(RESULTS, json_text(results))
 
     def write(self, name: str, text: str) -> None:
         """Write a file that is there whole or not at all."""
@@ -95,5 +96,6 @@ class RunFolder:
             file.write(text.encode())
 
 
-def _json(value: dict[str, Any]) -> str:
+def json_text(value: dict[str, Any]) -> str:
+    """As every JSON file of a run is written."""
     return json.dumps(value, indent=2) + "\n"

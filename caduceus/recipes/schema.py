@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # task: class. A further kind of recipe is a further line and a module.
 KINDS = {
+    "ablation": "caduceus.recipes.ablation:Ablation",
     "bench": "caduceus.recipes.bench:Bench",
     "pretrain": "caduceus.recipes.pretraining:Pretraining",
 }

@@ -21,6 +21,8 @@ th, td { text-align: left; padding: .34rem .8rem .34rem 0; border-bottom: 1px so
 th { font-weight: 500; }
 td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .bars th, .facts td:first-child { white-space: nowrap; padding-right: 1.6rem; }
+.kinds { font-size: .86rem; }
+.kinds td:not(:first-child) { white-space: nowrap; overflow-wrap: normal; }
 .bars td:last-child { width: 50%; vertical-align: middle; padding-right: 0; }
 .bars div { height: .7rem; border-radius: 2px; background: var(--soft); opacity: .45; }
 .bars .own { font-weight: 600; }

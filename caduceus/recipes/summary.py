@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from caduceus.recipes.pretraining import Pretraining
 from caduceus.recipes.run_dir import MODEL, RECIPE, REPORT, RunFolder
@@ -11,13 +12,20 @@ from caduceus.recipes.schema import Results
 MODEL_ROW = "this model"
 
 
-def comparison(results: Results) -> list[tuple[str, float]]:
-    """What was compared and its bits per base, the best first."""
-    found = results["bits_per_base"]
-    rows = [(MODEL_ROW, found["model"]), ("this model, untrained", found["untrained"]), ("uniform", found["uniform"])]
-    rows += [(f"counting: {k} bases before", bits) for k, bits in found["one_sided"].items()]
-    rows += [(f"counting: {k} bases on each side", bits) for k, bits in found["two_sided"].items()]
-    return sorted(rows, key=lambda row: row[1])
+def comparison(by_kind: Mapping[str, Any]) -> list[tuple[str, dict[str, float | None]]]:
+    """What was compared and its bits per base, "all" and by kind, the best first.
+
+    Args:
+        by_kind: as ``results["by_kind"]`` is.
+    """
+    rows = [
+        (MODEL_ROW, by_kind["model"]),
+        ("this model, untrained", by_kind["untrained"]),
+        ("uniform", dict.fromkeys(by_kind["model"], 2.0)),
+    ]
+    rows += [(f"counting: {k} bases before", bits) for k, bits in by_kind["one_sided"].items()]
+    rows += [(f"counting: {k} bases on each side", bits) for k, bits in by_kind["two_sided"].items()]
+    return sorted(rows, key=lambda row: row[1]["all"])
 
 
 def equivariance(results: Results) -> list[tuple[str, float]]:
@@ -49,7 +57,8 @@ def _lines(recipe: Pretraining, folder: RunFolder, results: Results) -> Iterator
     yield f"{recipe.name}: {size} in {results['seconds']:.0f} s{note}"
     yield ""
     yield f"bits per masked base, {results['targets']:,} held-out bases (less is better)"
-    yield from (f"  {_mark(name)} {name:<34}{bits:8.4f}" for name, bits in comparison(results))
+    for name, bits in comparison(results["by_kind"]):
+        yield f"  {_mark(name)} {name:<34}{bits['all']:8.4f}"
     yield ""
     yield "reverse-complement equivariance error (largest difference of two logits)"
     yield from (f"  {_mark(name)} {name:<34}{exact(error):>8}" for name, error in equivariance(results))

@@ -14,7 +14,7 @@ scoring      bits per base on held-out sequence, and predictions one base at a t
 properties   what a model declares, asserted before it trains
 measuring    time and memory of a step, on this machine, which `machine` describes
 steps        the base of what happens after an update: `journal` writes a row and validates, `keeper` writes a
-             checkpoint, `bar` shows progress
+             checkpoint, `bar` shows progress, `refreshing` has the report made anew
 signals      signals and the time limit, acted on between steps; `slurm` queues a job again
 ranks        which process of several this is
 fit          the run itself

@@ -42,6 +42,11 @@ def watched(numbers: range, what: str) -> Iterable[int]:
     return shown
 
 
+def bytes_bar(total: int | None, done: int, what: str) -> Any:
+    """A bar of bytes, to be updated by how many more there are; ``done`` of them were there before."""
+    return Tqdm(total=total, initial=done, desc=what, unit="B", unit_scale=True, leave=False, disable=_hidden())
+
+
 class Bar(AfterUpdate):
     """On a terminal, a bar on stderr; elsewhere nothing, the validations are lines of their own."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 
-from caduceus.data import MaskedLMData
+from caduceus.data import MaskedLMData, Score
 from caduceus.nn.model import Model
 from caduceus.train.bar import Bar, say
 from caduceus.train.batches import BatchPlan, plan_batches
@@ -27,7 +27,7 @@ from caduceus.train.loggers import loggers
 from caduceus.train.metrics import MetricsFile
 from caduceus.train.module import MaskedLanguageModel
 from caduceus.train.ranks import process_rank
-from caduceus.train.scoring import Score, as_evaluated, score, spread
+from caduceus.train.scoring import as_evaluated, score, spread
 from caduceus.train.settings import Training
 from caduceus.train.signals import Signals, Stopped
 
@@ -49,8 +49,12 @@ def fit(
     settings: Training,
     folder: Path,
     signals: Signals,
+    others: Sequence[Callback] = (),
 ) -> Fitted:
     """Train ``model`` in place, continuing from the newest checkpoint in ``folder``.
+
+    Args:
+        others: callbacks that come after ours, once a step's row is written and its checkpoint kept.
 
     Raises:
         Stopped: a signal came, or the time was up; a checkpoint holds what was done.
@@ -67,7 +71,7 @@ def fit(
         keeper = Keeper(folder / CHECKPOINTS, settings.checkpoints, settings.max_steps, signals)
         trainer = make_trainer(
             settings,
-            callbacks=[journal, keeper, Bar(settings.max_steps, plan)],
+            callbacks=[journal, keeper, Bar(settings.max_steps, plan), *others],
             accumulate_grad_batches=plan.accumulate,
             logger=loggers(settings, folder, 0 if start is None else step_of(start)),
             default_root_dir=folder,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
+from caduceus.data import Score
 from caduceus.train.bar import say
 from caduceus.train.batches import BatchPlan
 from caduceus.train.keeper import Unusable
-from caduceus.train.metrics import MetricsFile, Row
-from caduceus.train.module import Step
+from caduceus.train.metrics import MetricsFile, Row, bits_column
+from caduceus.train.module import MaskedLanguageModel, Step
 from caduceus.train.optimiser import learning_rate
 from caduceus.train.ranks import process_rank
-from caduceus.train.scoring import Score
+from caduceus.train.scoring import followed_equivariance_error
 from caduceus.train.settings import Training
 from caduceus.train.steps import AfterUpdate
 
@@ -93,6 +95,8 @@ class Journal(AfterUpdate):
             if score is None:
                 return
             row |= {"valid/loss": score.loss, "valid/bits_per_base": score.bits_per_base}
+            row |= {bits_column(kind): bits for kind, bits in score.bits_by_kind().items()}
+            row["valid/equivariance_error"] = self._equivariance_error(trainer)
             say(f"step {step:,} of {self.settings.max_steps:,}: {score.bits_per_base:.4f} bits per held-out base")
         self.waiting = None
         if trainer.is_global_zero:
@@ -103,12 +107,17 @@ class Journal(AfterUpdate):
     def _validated(self, trainer: Trainer) -> Score | None:
         """The score over all ranks; None if any was asked to stop."""
         found = self.validate()
-        sums = [0.0, 0.0, 1.0] if found is None else [found.nats, float(found.targets), 0.0]
+        own = Score() if found is None else found
+        sums = np.stack([own.nats, own.counts, np.full(Score.SHAPE, float(found is None))])
         device = trainer.strategy.root_device
         dtype = torch.float32 if device.type == "mps" else torch.float64
         total = trainer.strategy.reduce(torch.tensor(sums, dtype=dtype, device=device), reduce_op="sum")
-        nats, targets, stopped = total.tolist()
-        return None if stopped else Score(nats, int(targets))
+        nats, counts, stopped = total.cpu().double().numpy()
+        return None if stopped.any() else Score(nats, counts)
+
+    def _equivariance_error(self, trainer: Trainer) -> float:
+        trained = cast(MaskedLanguageModel, trainer.lightning_module)
+        return followed_equivariance_error(trained.model, self.settings.protocol)
 
     def state_dict(self) -> dict[str, Any]:
         if process_rank() == 0:

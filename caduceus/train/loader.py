@@ -69,7 +69,10 @@ class Loader:
     def _next(self, arriving: Iterator[dict[str, Tensor]]) -> dict[str, Tensor] | None:
         """The next micro-batch, None after the last, on the clock."""
         begin = time.monotonic()
-        batch = next(arriving, None)
+        try:
+            batch = next(arriving, None)
+        except (ConnectionError, EOFError) as error:  # before torch has noticed, which says it as RuntimeError too
+            raise RuntimeError("DataLoader worker was killed as it handed over a batch") from error
         self.waited += time.monotonic() - begin
         return batch
 

@@ -8,9 +8,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from caduceus.data import Score
 from caduceus.train.files import appended, written_whole
 
 Row = dict[str, float | int | None]
+
+
+def bits_column(kind: str) -> str:
+    """The column of the bits per held-out base of one of `Score.KINDS`."""
+    return f"valid/bits_{kind}"
+
 
 COLUMNS = (
     "step",
@@ -23,6 +30,8 @@ COLUMNS = (
     "train/grad_norm",
     "train/waiting",
     "seconds",
+    *map(bits_column, Score.KINDS),
+    "valid/equivariance_error",
 )
 WALL_CLOCK = frozenset({"train/waiting", "seconds"})
 """Columns that differ from one run to the next; all others are the same to the bit."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import tracemalloc
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from caduceus.alphabet import tokenize
 from caduceus.conformance.data.fasta_files import fasta_text, random_sequence, write_fasta
-from caduceus.data import Genome
+from caduceus.data import Genome, Intervals, MaskedLMData, sample_windows, sound_windows
 
 SEQUENCE = random_sequence(400_000, 5)
 METHODS = [m for m in ("fork", "spawn", "forkserver") if m in multiprocessing.get_all_start_methods()]
@@ -40,6 +42,31 @@ def test_processes_of_every_start_method(genome: Genome, method: str) -> None:
     genome.fetch("chr1", 0, 100_000)  # a handle is open, and somewhere in the file, when the others start
     with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context(method)) as executor:
         read_at_once(genome, executor, 300)
+
+
+def test_billions_of_bases_in_small_memory(tmp_path: Path) -> None:
+    """A contig whose end lies past 2^32 bytes, most of it a hole in the file: windows there, by two processes."""
+    length, known = 5_000_000_000, len(SEQUENCE)
+    path = tmp_path / "large.fa"
+    with path.open("wb") as file:
+        file.write(b">chr1\n")
+        file.seek(length - known, 1)
+        file.write(SEQUENCE.encode() + b"\n")
+    (tmp_path / "large.fa.fai").write_text(f"chr1\t{length}\t6\t{length}\t{length + 1}\n")
+    tracemalloc.start()
+    genome = Genome(path)
+    rows = Intervals.from_rows([("chr1", length - known, length, "train")])
+    data = MaskedLMData(genome, sound_windows(rows, genome, "train", 1000), rate=0.0, n_as="n")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(data) == known // 1000
+    assert peak < 20_000_000
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+        samples = list(executor.map(data.rows, [[3, 399], [17, 0]]))
+    for numbers, rows_read in zip(([3, 399], [17, 0]), samples, strict=True):
+        for number, ids in zip(numbers, rows_read["input_ids"], strict=True):
+            start = int(sample_windows(np.array([number]), len(data), 0)[0]) * 1000
+            assert ids.tolist() == tokenize(SEQUENCE[start : start + 1000])
 
 
 def test_threads(genome: Genome) -> None:

@@ -68,10 +68,13 @@ def test_rows_outside_the_genome_are_named_by_line(tmp_path: Path) -> None:
     genome = Genome(write_fasta(tmp_path, fasta_text({"chr1": "A" * 100})))
     rows = Intervals.read(bed(tmp_path, "chr1 0 100 train\nchr1 50 101 train\n1 0 10 test\n1 10 20 test\n"))
     with pytest.raises(
-        ValueError, match=r"(?s)rows.bed:.*line 2: chr1:50-101 .* 100 bases.*no contig '1'.*'chr1'"
+        ValueError, match=r"(?s)rows.bed:.*line 2: chr1:50-101 .* 100 bases.*no contig '1'.*'chr1'.* \(2 of 4 intervals"
     ) as info:
         rows.check(genome)
     assert str(info.value).count("no contig") == 1
+    with pytest.raises(ValueError, match="no contig '1'"):
+        rows.of("test").check(genome)
+    rows.take(np.array([0])).check(genome)
 
 
 def test_an_empty_split_is_an_error_that_says_what_there_is() -> None:

@@ -22,7 +22,7 @@ from caduceus.data import (
     letter_ids,
     mask_ids_by_torch,
     official_windows,
-    sample_window,
+    sample_windows,
     sound_windows,
 )
 from caduceus.symmetry import reverse_complement
@@ -71,7 +71,7 @@ def test_items_are_those_of_the_authors(golden: Callable[[str], Any], tmp_path: 
     assert (masked.input_ids.tolist(), masked.labels.tolist()) == (recorded_item["data"], recorded_item["target"])
 
     data = MaskedLMData(official, cut, rate=0.0)
-    position = next(s for s in range(len(data)) if sample_window(s, len(data), 0) == 3)
+    position = sample_windows(np.arange(len(data)), len(data), 0).tolist().index(3)
     assert unmasked(data, position) == next_token["data"]
 
 
@@ -108,8 +108,9 @@ def test_the_reverse_strand_is_read_half_of_the_time(genome: Genome, split: str,
     flipped = 0
     for seed in range(12):
         one, two = (MaskedLMData(genome, cut, seed=seed, rc=rc, rate=0.0, n_as="n") for rc in (False, True))
+        order = sample_windows(np.arange(len(cut)), len(cut), seed)
         for sample in range(len(one)):
-            number = sample_window(sample, len(cut), seed) if split == "train" else sample
+            number = order[sample] if split == "train" else sample
             text = SEQUENCE[cut[number].start : cut[number].end]
             assert unmasked(one, sample) == ids_of(text)
             assert unmasked(two, sample) in (ids_of(text), ids_of(reverse_complement(text)))
@@ -136,7 +137,7 @@ def test_repeats_are_weighted_where_the_letters_are_lower_case(genome: Genome) -
     assert set(plain[0]) == {"input_ids", "labels"}
     seen = set()
     for sample in range(32):
-        text = SEQUENCE[slice(*plain.windows[sample_window(sample, 32, 0)][1:])]
+        text = SEQUENCE[slice(*plain.windows[sample_windows(np.array([sample]), 32, 0)[0]][1:])]
         expected = [0.25 if letter.islower() else 1.0 for letter in text]
         flipped = weighted._flips(sample)
         seen.add(flipped)
@@ -154,6 +155,23 @@ def test_a_window_without_bases_gives_no_targets(tmp_path: Path) -> None:
     for n_as in choices:
         data = MaskedLMData(genome, cut, n_as=n_as)
         assert all(np.all(np.isin(item["labels"], [PAD, N])) for item in data)
+
+
+@pytest.mark.parametrize("protocol", ["sound", "official"])
+def test_several_samples_at_once_are_those_read_one_by_one(genome: Genome, protocol: str) -> None:
+    """Out of order, from several epochs, one of them twice."""
+    data = MaskedLMData(genome, windows(genome, "train", protocol), rc=True, repeat_weight=0.5)
+    samples = [70, 3, 3, 2 * len(data) - 1, len(data), 0]
+    rows = data.rows(samples)
+    assert rows["input_ids"].shape == (6, LENGTH)
+    for i, (sample, listed) in enumerate(zip(samples, data.__getitems__(samples), strict=True)):
+        alone = data[sample]
+        assert alone.keys() == rows.keys() == listed.keys()
+        for name, array in alone.items():
+            assert array.dtype == rows[name].dtype
+            assert np.array_equal(array, rows[name][i])
+            assert np.array_equal(array, listed[name])
+        assert np.array_equal(data.repeats(samples)[i], alone["loss_weights"] == 0.5)
 
 
 def test_a_sample_depends_on_seed_and_index_alone(genome: Genome) -> None:

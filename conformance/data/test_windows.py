@@ -52,6 +52,18 @@ def test_official_windows_reach_2_to_the_20_and_report_repeats_and_leaks(data_fo
         cut_windows(rows, chr20, "train", 1000, "official")
 
 
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 39)), min_size=1, max_size=5))
+def test_letters_of_official_windows_are_counted_once_each(genome: Genome, starts: list[tuple[str, int]]) -> None:
+    rows = Intervals.from_rows([(contig, start, start + 1, "test") for contig, start in starts])
+    windows = official_windows(rows, genome, "test", 8, extent=32)
+    covered = {(w.contig, i) for w in windows for i in range(w.start, w.end)}
+    letters = [CONTIGS[contig][i] for contig, i in covered]
+    report = windows.report
+    assert report.letters_n == letters.count("N")
+    assert report.letters_other == sum(letter in "RY" for letter in letters)
+    assert report.letters_lower == sum(letter in "acgt" for letter in letters)
+
+
 @st.composite
 def interval_rows(draw: st.DrawFn) -> list[tuple[str, int, int, str]]:
     rows = []
@@ -107,11 +119,12 @@ def test_the_report_counts_what_was_left_out(genome: Genome) -> None:
     assert (report.rows, report.rows_overlapping, report.rows_short) == (5, 1, 1)
     assert (report.windows, report.windows_empty, report.windows_repeated) == (8, 4, 1)
     assert (report.bases_unused, report.letters_n, report.letters_other) == (8 + 3, 30 + 5, 5 + 3)
+    assert report.letters_lower == 40
     assert str(report) == (
         "train: 8 windows of 10 bases from 5 intervals; 1 intervals overlap valid or test and are dropped; "
         "1 intervals are shorter than a window; 4 windows hold no A, C, G or T and are skipped; "
         "1 windows repeat an earlier one; 11 bases fill no window; 35 letters are N; "
-        "8 letters are none of A, C, G, T, N and read as [UNK]"
+        "8 letters are none of A, C, G, T, N and read as [UNK]; 40 letters are lower case: repeats"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 import yaml
 
 from caduceus.backends.cpu.library import LibraryUnusable
-from caduceus.bench.hugging_face import MODELING
 from caduceus.conformance.examples.dilated_conv import DilatedConv
 from caduceus.conformance.recipes.bench_examples import WRONG
 from caduceus.recipes import bench_run
@@ -48,6 +48,18 @@ def tiny_bench(folder: Path) -> Path:
 
 def run(path: Path, *options: str) -> int:
     return main(["run", str(path), "--out", "out", *(word for option in options for word in ("--set", option))])
+
+
+def uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """As if the package were not installed, whether it is or not."""
+    find_spec = PathFinder.find_spec
+
+    def without(name: str, *where: Any) -> ModuleSpec | None:
+        return None if name.partition(".")[0] == package else find_spec(name, *where)
+
+    monkeypatch.setattr(PathFinder, "find_spec", without)
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 def rows_of(results: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -133,8 +145,7 @@ def test_without_the_compiled_library_times_are_set_beside_each_other_only(
 def test_a_missing_extra_is_said_before_any_work(
     tiny_bench: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    monkeypatch.delitem(sys.modules, MODELING, raising=False)
+    uninstall(monkeypatch, "transformers")
     monkeypatch.setattr(bench_run, "measure", lambda *_: pytest.fail("it was timed"))
     assert run(tiny_bench, "peers=[transformers]") == 2
     assert "error: transformers is not installed; it comes with an extra: pip install 'caduceus[bench]'" in (

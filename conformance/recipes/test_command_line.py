@@ -11,8 +11,10 @@ import pytest
 
 from caduceus.conformance.recipes.conftest import Recipes
 from caduceus.recipes.__main__ import main
-from caduceus.recipes.find import find
+from caduceus.recipes.ablation import parameters
+from caduceus.recipes.find import find, named
 from caduceus.recipes.load import load
+from caduceus.recipes.pretraining import Pretraining
 
 
 def test_list_names_every_recipe_and_loads_neither_torch_nor_lightning() -> None:
@@ -57,12 +59,28 @@ def test_show_keeps_comments_and_resolved_fields_read_back_to_the_same_recipe(
     assert recipe == load(find("hg38_pretrain"), ["size=32k", "optimiser.lr=4e-3"])
 
 
+@pytest.mark.parametrize("name", sorted(named()))
+def test_every_shipped_recipe_is_valid_and_says_what_it_is(name: str) -> None:
+    recipe = load(find(name))
+    assert recipe.name == name
+    assert 20 < len(recipe.about) < 130
+
+
+def test_chr20_pretrain_is_of_the_size_that_it_tells() -> None:
+    recipe = load(find("chr20_pretrain"))
+    assert isinstance(recipe, Pretraining)
+    assert f"{parameters(recipe.spec) / 1e3:.0f} thousand\n# parameters" in find("chr20_pretrain").read_text()
+    assert f"{recipe.max_steps * recipe.batch.tokens / 1e6:.0f} million bases" in find("chr20_pretrain").read_text()
+    assert recipe.spec.equivariance == "ps"
+    assert recipe.validation.test_share == 1.0
+
+
 REFUSED = {
     "optimizer.lr=1": "optimizer: no such field; did you mean 'optimiser'?",
     "optimiser.lrr=1": "optimiser.lrr: no such field; did you mean 'lr'?",
     "model.mixers.0.mamba.d_sate=4": "model.mixers.0.mamba.d_sate: no such field; did you mean 'd_state'?",
     "model.norm={kind: rms, epss: 1}": "model.norm.epss: no such field; did you mean 'eps'?",
-    "data.sources.fsta=x": "data.sources.fsta: no such field; did you mean 'fasta'?",
+    "context.two_side=[1]": "context.two_side: no such field; did you mean 'two_sided'?",
     "lr=1": "lr: no such field; did you mean 'optimiser.lr'?",
     "data.tokens=1": "data.tokens: no such field; did you mean 'batch.tokens'?",
     "checkpoints.seed=1": "checkpoints.seed: no such field; did you mean 'seed'?",
@@ -94,7 +112,44 @@ REFUSED = {
     "data.intervals=genome.fa": "genome.fa:",
     "data.length=50000": "batch.tokens is 100",
     "data.fasta=splits.bed": "splits.bed",
+    "data.repeat_weight=0.5": "the genome is not soft-masked",
 }
+
+INTERVALS = {
+    "chr2\t0\t2000\ttrain": "no contig 'chr2'; did you mean 'chr1'? (1 of 3 intervals)",
+    "chr1\t0\t3601\ttrain": "line 1: chr1:0-3601 is not a range inside 'chr1', which has 3600 bases",
+    "chr1\t0\t2000\ttest": "has no intervals of split 'train'; it has: valid 1, test 2",
+    "chr1\t2100\t2500\ttrain": "no window of 25 bases for train: train: 0 windows of 25 bases from 1 intervals; "
+    "1 intervals overlap valid or test and are dropped",
+}
+
+
+@pytest.mark.parametrize("first", INTERVALS)
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_bad_intervals_are_refused_before_training(
+    recipes: Recipes, folder: Path, capsys: pytest.CaptureFixture[str], first: str, command: str
+) -> None:
+    rest = "chr1\t2000\t2500\tvalid\nchr1\t2500\t3000\ttest\n"
+    (folder / "splits.bed").write_text(f"{first}\n{rest}")
+    assert recipes(command, "tiny") == 2
+    assert INTERVALS[first] in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_what_is_odd_in_the_data_is_counted_before_training(
+    recipes: Recipes, folder: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    text = (folder / "genome.fa").read_text().splitlines()
+    text[1] = "R" * 7 + "acgt" + "N" * 49  # the first window: 7 other letters, 4 lower case, the rest N
+    text[2] = "N" * 60
+    (folder / "genome.fa").write_text("\n".join(text) + "\n")
+    assert recipes(command, "tiny", "--set", "max_steps=1") == 0
+    said = capsys.readouterr().out
+    odd = "7 letters are none of A, C, G, T, N and read as [UNK]; 4 letters are lower case: repeats"
+    assert odd in said
+    assert "windows hold no A, C, G or T and are skipped" in said
+    assert "step 1 of 1" not in said[: said.index(odd)]
 
 
 @pytest.mark.parametrize("option", REFUSED)

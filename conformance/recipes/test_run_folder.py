@@ -14,7 +14,7 @@ import yaml
 
 import caduceus
 from caduceus.conformance.recipes.conftest import Recipes
-from caduceus.data import Genome, IntervalIds, Intervals, context_baselines
+from caduceus.data import Genome, IntervalIds, Intervals, Score, context_models
 from caduceus.recipes import report as report_module
 from caduceus.train.optimiser import learning_rate
 from caduceus.train.settings import Training
@@ -34,8 +34,8 @@ def test_a_run_leaves_everything_that_was_promised(
     assert err == ""
     assert run.name.startswith("tiny-")
     assert len(run.name) == len("tiny-") + 8
-    files = {"recipe.yaml", "environment.json", "metrics.csv", "results.json", "report.html", "checkpoints", "model"}
-    assert {path.name for path in run.iterdir()} == files
+    files = {"recipe.yaml", "environment.json", "baselines.json", "metrics.csv", "results.json", "report.html"}
+    assert {path.name for path in run.iterdir()} == files | {"checkpoints", "model"}
     _check_results(json.loads((run / "results.json").read_text()), out)
     _check_metrics(run / "metrics.csv")
     environment = json.loads((run / "environment.json").read_text())
@@ -60,14 +60,18 @@ def _check_results(results: dict[str, Any], out: str) -> None:
     assert 3.5 < bits["untrained"] < 4.5
     genome = Genome("genome.fa")
     intervals = Intervals.read("splits.bed")
-    context = context_baselines(
-        IntervalIds(genome, intervals.of("train")),
-        IntervalIds(genome, intervals.of("test")),
-        one_sided=[2],
-        two_sided=[1],
-    )
-    assert bits["one_sided"] == {"2": context["one_sided"][2]}
-    assert bits["two_sided"] == {"1": context["two_sided"][1]}
+    context = context_models(IntervalIds(genome, intervals.of("train")), one_sided=[2], two_sided=[1])
+    test = IntervalIds(genome, intervals.of("test"))
+    for side, k in (("one_sided", 2), ("two_sided", 1)):
+        scored = context[side][k].score(test)
+        assert bits[side] == {str(k): scored.bits_per_base}
+        assert results["by_kind"][side] == {str(k): {"all": scored.bits_per_base, **scored.bits_by_kind()}}
+    for name in ("model", "untrained"):
+        kinds = results["by_kind"][name]
+        assert kinds.keys() == {"all", *Score.KINDS}
+        assert kinds["all"] == bits[name]
+        assert min(kinds[base] for base in "ACGT") < bits[name] < max(kinds[base] for base in "ACGT")
+        assert (kinds["unique"], kinds["repeat"]) == (pytest.approx(bits[name], rel=1e-12), None)
     for shown in (f"{bits['model']:.4f}", "counting: 1 bases on each side", "report.html", "load_pretrained"):
         assert shown in out
 
@@ -83,7 +87,10 @@ def _check_metrics(path: Path) -> None:
         assert float(row["lr"]) == learning_rate(step, Training(max_steps=6))
     last = rows[-1]
     assert float(last["valid/bits_per_base"]) == pytest.approx(float(last["valid/loss"]) / math.log(2), rel=1e-12)
-    assert rows[0]["valid/loss"] == ""
+    assert rows[0]["valid/loss"] == rows[0]["valid/bits_A"] == rows[0]["valid/equivariance_error"] == ""
+    bases = [float(last[f"valid/bits_{base}"]) for base in "ACGT"]
+    assert min(bases) < float(last["valid/bits_per_base"]) < max(bases)
+    assert (float(last["valid/equivariance_error"]), last["valid/bits_repeat"]) == (0.0, "")
 
 
 def test_a_finished_run_is_not_done_again(recipes: Recipes, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +177,7 @@ def test_the_report_needs_no_network_and_does_without_pictures(
 ) -> None:
     assert recipes("run", "tiny", "--set", "max_steps=1", "--out", "with") == 0
     page = (folder / "with" / "report.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 2  # the loss of one step, and the predictions; a curve needs two points
     for outside in ("src=", 'href="http', "@import", "url(http", "<script"):
         assert outside not in page
     find_spec = report_module.find_spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 
 import caduceus
 from caduceus import parts
-from caduceus.alphabet import BASES, MASK, PAD, UNK
-from caduceus.data import Genome, Intervals, MaskedLMData, cut_windows, ecoli_path
-from caduceus.symmetry import Tokens
-from caduceus.train.scoring import as_evaluated, only_bases, predict_each, score, spread
+from caduceus.alphabet import BASES, MASK, PAD
+from caduceus.conformance.data.fasta_files import fasta_text, random_sequence, write_fasta
+from caduceus.data import Genome, Intervals, MaskedLMData, Score, cut_windows, ecoli_path, official_windows
+from caduceus.symmetry import Tokens, reverse_complement
+from caduceus.train.scoring import as_evaluated, predict_each, score, spread
 
 SPEC = parts.Model(embedding=parts.Embedding(d_model=8), mixers=[parts.BiMamba()], head=parts.MaskedLM())
 
@@ -48,9 +50,33 @@ def test_a_score_can_be_stopped(held_out: MaskedLMData) -> None:
     assert score(caduceus.build(SPEC, backend="torch"), held_out, np.arange(4), 1, "test", lambda: next(asked)) is None
 
 
-def test_only_bases_are_scored() -> None:
-    labels = torch.tensor([[PAD, UNK, *BASES, MASK, 11]])
-    assert only_bases(labels).tolist() == [[PAD, PAD, *BASES, PAD, PAD]]
+@pytest.mark.parametrize("protocol", ["sound", "official"])
+def test_bases_alone_are_scored_by_repeat_and_by_base(tmp_path: Path, protocol: Any) -> None:
+    """The official protocol also asks for N, padding and other letters; a base is a repeat if it is lower case."""
+    genome = Genome(write_fasta(tmp_path, fasta_text({"a": random_sequence(256, 4, "ACGTacgtNR")})))
+    rows = Intervals.from_rows([("a", 0, 256, "test")])
+    cut = official_windows(rows, genome, "test", 32, 256) if protocol == "official" else None
+    data = MaskedLMData(genome, cut or cut_windows(rows, genome, "test", 32), rc=True, rate=0.5)
+    model = caduceus.build(SPEC, backend="torch")
+    costs: dict[str, list[float]] = {kind: [] for kind in Score.KINDS}
+    for i, window in enumerate(data.windows):
+        sample = data[i]
+        text = genome.fetch(*window)
+        text = reverse_complement(text) if data._flips(i) else text
+        with torch.no_grad():
+            log_p = model(sample["input_ids"][None]).log_softmax(-1)[0]
+        for at in np.flatnonzero(sample["labels"] != PAD):
+            if text[at].upper() in "ACGT":
+                nats = -float(log_p[at, sample["labels"][at]])
+                costs["repeat" if text[at].islower() else "unique"].append(nats)
+                costs[text[at].upper()].append(nats)
+    found = score(model, data, np.arange(len(data)), 3, "test")
+    assert found is not None
+    expected = {kind: pytest.approx(np.mean(nats) / math.log(2), rel=1e-6) for kind, nats in costs.items()}
+    assert found.bits_by_kind() == expected
+    assert found.targets == len(costs["unique"]) + len(costs["repeat"])
+    if protocol == "official":
+        assert found.targets < sum(int((data[i]["labels"] != PAD).sum()) for i in range(len(data)))
 
 
 def test_a_ph_model_is_averaged_and_shares_its_weights() -> None:

@@ -7,6 +7,7 @@ import math
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ from caduceus.train.metrics import MetricsFile
 @pytest.fixture
 def slow_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading a sample takes 30 ms."""
-    original = MaskedLMData.__getitem__
+    original = MaskedLMData.rows
 
-    def slow(self: MaskedLMData, sample: int) -> Any:
-        time.sleep(0.03)
-        return original(self, sample)
+    def slow(self: MaskedLMData, samples: Sequence[int]) -> Any:
+        time.sleep(0.03 * len(samples))
+        return original(self, samples)
 
-    monkeypatch.setattr(MaskedLMData, "__getitem__", slow)
+    monkeypatch.setattr(MaskedLMData, "rows", slow)
 
 
 class Terminal(io.StringIO):
