@@ -7,7 +7,7 @@
 
 ``make`` takes nothing and returns the spec of a model (`parts.Model`, `parts.Symmetrize`), the spec of a mixer, which
 is put into a ps model, or a built model. Modules are found on PYTHONPATH; with ``python -m`` also in this folder.
-HYPOTHESIS_PROFILE is dev (10 examples), ci (30, the same each time) or deep (500).
+HYPOTHESIS_PROFILE is dev (10 examples), ci (30, the same each time) or deep (500, and more of what takes long).
 
 The summary gives the largest error of every property on every backend beside what is allowed; 0 is to the last bit.
 What was not tested is there with its reason: backends that cannot run here, properties that do not apply.

@@ -22,7 +22,7 @@ from caduceus.train.bar import Bar, say
 from caduceus.train.batches import BatchPlan, plan_batches
 from caduceus.train.journal import Journal
 from caduceus.train.keeper import Keeper, WholeFiles, newest, step_of
-from caduceus.train.loader import Loader
+from caduceus.train.loader import Loader, reader_died
 from caduceus.train.loggers import loggers
 from caduceus.train.metrics import MetricsFile
 from caduceus.train.module import MaskedLanguageModel
@@ -147,10 +147,7 @@ def _explained() -> Iterator[None]:
     except RuntimeError as error:
         said = str(error)
         if "DataLoader worker" in said:
-            raise ChildProcessError(
-                f"a process that reads data died ({said.partition('. ')[0]}), often for lack of memory, of which "
-                "fewer workers need less; the same command continues from the last checkpoint"
-            ) from error
+            raise reader_died(error) from error
         if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in said:
             raise MemoryError(
                 f"a micro-batch does not fit into memory ({said.partition('. ')[0]}); lower batch.per_device, or set "

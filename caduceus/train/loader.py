@@ -71,8 +71,10 @@ class Loader:
         begin = time.monotonic()
         try:
             batch = next(arriving, None)
-        except (ConnectionError, EOFError) as error:  # before torch has noticed, which says it as RuntimeError too
-            raise RuntimeError("DataLoader worker was killed as it handed over a batch") from error
+        except (OSError, EOFError) as error:
+            if self.workers and not str(error).startswith("Caught "):  # not in reading: nobody is at the other end
+                raise reader_died(error) from error
+            raise
         self.waited += time.monotonic() - begin
         return batch
 
@@ -81,6 +83,14 @@ class Loader:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self.handed_out = state["steps"] * self.plan.accumulate
+
+
+def reader_died(why: Exception) -> ChildProcessError:
+    """What to say when a worker is gone: torch notices in one of several ways."""
+    return ChildProcessError(
+        f"a process that reads data died ({str(why).partition('. ')[0]}), often for lack of memory, of which fewer "
+        "workers need less; the same command continues from the last checkpoint"
+    )
 
 
 def collate(samples: Sequence[Sample]) -> dict[str, Tensor]:

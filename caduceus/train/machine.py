@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 
@@ -57,10 +56,9 @@ def threads() -> int:
 
 
 def use_threads(count: int | None) -> None:
-    """From now on, in this process and in those that Lightning starts for other devices; None changes nothing."""
+    """From now on, in this process; None changes nothing."""
     if count is not None:
         torch.set_num_threads(count)
-        os.environ["OMP_NUM_THREADS"] = str(count)
 
 
 def cuda_version() -> str | None:

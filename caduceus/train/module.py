@@ -18,6 +18,7 @@ from caduceus.alphabet import PAD
 from caduceus.losses import masked_lm
 from caduceus.nn.model import Model
 from caduceus.train.batches import BatchPlan
+from caduceus.train.machine import use_threads
 from caduceus.train.optimiser import configure
 from caduceus.train.settings import Training
 
@@ -47,6 +48,9 @@ class MaskedLanguageModel(LightningModule):
         self.last = Step(None, 0, 0.0)
         self.updated = False
         self._sums: list[Tensor] = []
+
+    def on_train_start(self) -> None:
+        use_threads(self.settings.threads)  # Lightning's launcher of several processes has divided the cores among them
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         self.updated = False

@@ -35,8 +35,9 @@ def test_two_nodes_under_slurm_stop_together_and_are_queued_again(
     recipes: Recipes, nursery: Nursery, folder: Path
 ) -> None:
     """The signal reaches one of them alone; both stop at that step, and the job's next run ends as an only process."""
-    assert recipes("run", "tiny", "--set", "max_steps=20", "--out", "one") == 0
-    command = ["run", "tiny", "--set", "max_steps=20", "--set", "num_nodes=2", "--set", "strategy=ddp", "--out", "two"]
+    command = ["run", "tiny", "--set", "max_steps=20", "--set", "threads=1"]
+    assert recipes(*command, "--out", "one") == 0
+    command += ["--set", "num_nodes=2", "--set", "strategy=ddp", "--out", "two"]
     nodes = start_job(nursery, folder, command)
     table = MetricsFile(folder / "two" / "metrics.csv")
     nursery.until(lambda: len(table.rows()) >= 2)

@@ -98,6 +98,7 @@ def test_a_dead_worker_is_named_and_the_run_goes_on(
         assert recipes("run", "tiny", "--set", "workers=1", "--out", parts) == 1
     said = capsys.readouterr().err
     assert "a process that reads data died" in said
+    assert "the same command continues" in said
     assert "Traceback" not in said
     assert recipes("run", "tiny", "--out", parts) == 0
     assert outcome(parts) == outcome(uninterrupted)
@@ -231,6 +232,18 @@ def test_a_signal_may_come_twice(
         assert recipes("run", "tiny", "--out", parts) == 128 + number
     assert "stopped at step 4; the same command continues" in capsys.readouterr().err
     assert recipes("run", "tiny", "--out", parts) == 0
+    assert outcome(parts) == outcome(uninterrupted)
+
+
+def test_nohup_is_respected(
+    recipes: Recipes, uninterrupted: Path, parts: Path, monkeypatch: Patch, capsys: Any
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        after_step(monkeypatch, 3, lambda: os.kill(os.getpid(), signal.SIGHUP))
+        assert recipes("run", "tiny", "--out", parts) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert outcome(parts) == outcome(uninterrupted)
 
 

@@ -33,21 +33,25 @@ def place(folder: Path, tiny: dict[str, Any]) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_kills_at_random_moments_leave_no_trace(nursery: Nursery, place: Path, workers: int) -> None:
-    """Weights, table and order of the data; every other kill comes while a checkpoint is being written."""
+@pytest.mark.parametrize(("workers", "equivariance"), [(0, "ps"), (2, "ph")])
+def test_kills_at_random_moments_leave_no_trace(nursery: Nursery, place: Path, workers: int, equivariance: str) -> None:
+    """Weights, table and order of the data; every other kill comes while a checkpoint is being written.
+
+    The run that is not killed has no workers; `ph` draws the strand of each sample.
+    """
     whole, parts = (_copy(place, name) for name in ("whole", "parts"))
-    assert nursery.wait(nursery.run(*RUN, folder=whole)) == 0, (whole / "log.txt").read_text()
+    run = (*RUN, "--set", f"equivariance={equivariance}")
+    assert nursery.wait(nursery.run(*run, folder=whole)) == 0, (whole / "log.txt").read_text()
     seed = random.randrange(1 << 32)
     moments = random.Random(seed)
     for kill in range(KILLS):
-        process = nursery.run(*RUN, "--set", f"workers={workers}", folder=parts)
+        process = nursery.run(*run, "--set", f"workers={workers}", folder=parts)
         _await_a_moment(nursery, parts / "out", moments, in_a_write=kill % 2 == 0)
         os.kill(process, signal.SIGKILL)
         assert nursery.wait(process) == -signal.SIGKILL
         if kill % 2 == 0:
             assert _half_written(parts / "out"), f"seed {seed}: kill {kill} came too late"
-    assert nursery.wait(nursery.run(*RUN, "--set", f"workers={workers}", folder=parts)) == 0
+    assert nursery.wait(nursery.run(*run, "--set", f"workers={workers}", folder=parts)) == 0
     said = f"seed {seed}\n{(parts / 'log.txt').read_text()}"
     assert outcome(parts / "out") == outcome(whole / "out"), said
     assert order(parts) == order(whole), said

@@ -106,6 +106,24 @@ def test_workers_and_micro_batches_change_nothing_that_matters(
         assert (one["train/loss"] or 0.0) == pytest.approx(other["train/loss"] or 0.0, rel=1e-5)
 
 
+def test_checkpointed_activations_change_no_bit_of_a_run(recipes: Recipes, folder: Path, uninterrupted: Path) -> None:
+    assert recipes("run", "tiny", "--set", "checkpoint_activations=true", "--out", "run") == 0
+    assert outcome(folder / "run") == outcome(uninterrupted)
+
+
+def test_half_precision_trains_and_continues_to_the_bit(recipes: Recipes, folder: Path) -> None:
+    """The loss stays near that in float32, and a run in parts is the run in one."""
+    options = ("--set", "precision=bf16-mixed", "--set", "checkpoint_activations=true")
+    assert recipes("run", "tiny", *options, "--out", "one") == 0
+    assert recipes("run", "tiny", *options, "--set", "max_time=00:00:00", "--out", "parts") == 124
+    assert recipes("run", "tiny", *options, "--out", "parts") == 0
+    assert outcome(folder / "parts") == outcome(folder / "one")
+    assert recipes("run", "tiny", "--out", "wide") == 0
+    rows = zip(outcome(folder / "one")[1], outcome(folder / "wide")[1], strict=True)
+    differences = [abs((one["train/loss"] or 0.0) - (other["train/loss"] or 0.0)) for one, other in rows]
+    assert 0 < max(differences) < 0.02
+
+
 def test_checkpoints_hold_plain_values_and_are_pruned(recipes: Recipes, folder: Path) -> None:
     assert recipes("run", "tiny", "--set", "checkpoints.keep=2", "--out", "run") == 0
     kept = sorted((folder / "run" / "checkpoints").iterdir())
