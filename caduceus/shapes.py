@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -57,3 +58,28 @@ def check_norm(x: Any, weight: Any, bias: Any, residual: Any, kind: str) -> None
     expect("residual", residual, *x.shape)
     if kind not in ("rms", "layer"):
         raise ValueError(f'kind is {kind!r}, expected "rms" or "layer"')
+
+
+def check_mamba(
+    h: Any, in_proj: Any, in_bias: Any, out_proj: Any, out_bias: Any, directions: Sequence[Any], mask: Any
+) -> None:
+    """The arguments of `caduceus.interfaces.FusedMamba`, of one direction or two, which are of one size."""
+    if len(directions) not in (1, 2):
+        raise ValueError(f"directions are {len(directions)}, expected 1 or 2")
+    expect("h", h, None, None, None)
+    batch, length, outer = h.shape
+    expect("out_proj", out_proj, outer, None)
+    channels = out_proj.shape[1]
+    expect("out_bias", out_bias, outer)
+    expect("in_proj", in_proj, 2 * channels, outer)
+    expect("in_bias", in_bias, 2 * channels)
+    for name in ("conv_weight", "dt_proj", "A"):
+        expect(name, getattr(directions[0], name), channels, None)
+    taps, rank, states = (getattr(directions[0], name).shape[1] for name in ("conv_weight", "dt_proj", "A"))
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("conv_bias", "dt_bias", "D"), (channels,))
+    shapes |= {"conv_weight": (channels, taps), "dt_proj": (channels, rank), "A": (channels, states)}
+    shapes |= {"x_proj": (rank + 2 * states, channels)}
+    for direction in directions:
+        for name, shape in shapes.items():
+            expect(name, getattr(direction, name), *shape)
+    expect_mask(mask, batch, length)

@@ -32,7 +32,7 @@ from caduceus.spec import Spec
 _WIDE = ("float32", "float64")
 _DTYPES = {"subject": _WIDE, "candidate": _WIDE, "precise": ("float64",), "half": ("float16", "bfloat16")}
 OF_MODELS = frozenset({"case", "compared"})
-OF_BACKENDS = frozenset({*_DTYPES, *OF_MODELS, "engine"})
+OF_BACKENDS = frozenset({*_DTYPES, *OF_MODELS})
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ctypes import byref
+from typing import Any
 
 import pytest
 import torch
@@ -18,11 +19,13 @@ from caduceus.conformance.cpu.examples import (
     results,
     scan_arguments,
 )
+from caduceus.conformance.cpu.mamba import Size, mamba_arguments
 
 CALLS: dict[str, Arguments] = {
     "selective_scan": scan_arguments(2, 70, 21, 5) | {"mask": random_mask(2, 70)},
     "causal_conv": conv_arguments(2, 70, 21, 4) | {"mask": random_mask(2, 70)},
     "add_norm": norm_arguments(70, 21),
+    "mamba": mamba_arguments(Size(17, 100)) | {"mask": random_mask(17, 100)},
 }
 FAR = 2**32 + 64
 """Elements."""
@@ -54,6 +57,18 @@ def test_nan_at_a_masked_position_stays_there(backend: CpuBackend) -> None:
     (y, last), (expected, expected_last) = backend.selective_scan(**dirty), backend.selective_scan(**clean)
     assert torch.equal(y[clean["mask"]], expected[clean["mask"]])
     assert torch.equal(last, expected_last)
+
+
+def test_masked_content_of_a_mamba(backend: CpuBackend, dtype: torch.dtype) -> None:
+    """NaN there: nothing else changes, and what comes out, and every gradient by what is there, is exactly 0."""
+    size = Size(3, 300)
+    mask = random_mask(*size[:2])
+    mask[0, :100] = mask[1, 200:] = mask[2] = False
+    clean = mamba_arguments(size, dtype) | {"mask": mask}
+    dirty = clean | {"h": clean["h"].masked_fill(~mask.unsqueeze(2), float("nan"))}
+    found = results(backend, "mamba", dirty)
+    assert_same(found, results(backend, "mamba", clean))
+    assert not any(bool(found[name][~mask].any()) for name in ("first", "dh"))
 
 
 def test_slices_are_read_in_place(backend: CpuBackend) -> None:
@@ -90,6 +105,9 @@ def test_rows_further_apart_than_32_bits(backend: CpuBackend, sparse: Tensor) ->
     conv = conv_arguments(2, 40, 24, 4)
     far = conv | {"x": far_apart(conv["x"], sparse)}
     assert_same(results(backend, "causal_conv", far), results(backend, "causal_conv", conv))
+    whole = mamba_arguments(Size(2, 40))
+    far = whole | {"h": far_apart(whole["h"], sparse)}
+    assert_same(results(backend, "mamba", far), results(backend, "mamba", whole))
 
 
 def test_an_output_further_apart_than_32_bits(backend: CpuBackend, sparse: Tensor) -> None:
@@ -102,6 +120,38 @@ def test_an_output_further_apart_than_32_bits(backend: CpuBackend, sparse: Tenso
     assert torch.equal(y, expected)
 
 
+def test_what_a_mamba_keeps_further_apart_than_32_bits(
+    backend: CpuBackend, sparse: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything with a batch: the output, what is kept for the backward, and the gradient of h."""
+    arguments = mamba_arguments(Size(2, 200))
+    expected = results(backend, "mamba", arguments)
+    empty, taken = Tensor.new_empty, []
+
+    def far(self: Tensor, *shape: Any) -> Tensor:
+        near = empty(self, *shape)
+        if near.ndim < 3:
+            return near
+        taken.append(near.shape)
+        return sparse[len(taken) * 8192 :].as_strided(near.shape, (FAR, *near.stride()[1:]))
+
+    monkeypatch.setattr(Tensor, "new_empty", far)
+    assert_same(results(backend, "mamba", arguments), expected)
+    assert len(taken) == 9
+
+
+def test_denormal_numbers_are_zero_in_kernels_and_only_there(backend: CpuBackend, threads: int) -> None:
+    """A state decays through them, a hundred times slower than through others."""
+    tiny = torch.full((1,), 1e-40)
+    arguments = scan_arguments(1, 300, 70, 16) | {"B": torch.zeros(1, 300, 16)}
+    arguments["state"] = torch.logspace(-45, 0, 70)[None, :, None].expand(1, 70, 16).contiguous()
+    arguments["dt_bias"] = torch.linspace(-3, 0, 70)
+    _, last = backend.selective_scan(**arguments)
+    assert bool(((last > 0) & (last < 1e-30)).any())
+    assert not bool(((last != 0) & (last.abs() < torch.finfo(torch.float32).tiny)).any())
+    assert bool(tiny * 1 > 0)
+
+
 @pytest.mark.parametrize("empty", ["batch", "length", "channels"])
 def test_nothing_to_do(backend: CpuBackend, empty: str) -> None:
     sizes = {"batch": 2, "length": 5, "channels": 3} | {empty: 0}
@@ -111,3 +161,10 @@ def test_nothing_to_do(backend: CpuBackend, empty: str) -> None:
         assert torch.equal(found["second"], scan_arguments(**sizes, states=2)["state"])
     assert results(backend, "causal_conv", conv_arguments(**sizes, taps=4))["first"].numel() == 0
     assert results(backend, "add_norm", norm_arguments(sizes["length"], sizes["channels"]))["first"].shape[0] == 1
+
+
+@pytest.mark.parametrize(("batch", "length"), [(0, 5), (2, 0)])
+def test_nothing_to_mix(backend: CpuBackend, batch: int, length: int) -> None:
+    found = results(backend, "mamba", mamba_arguments(Size(batch, length)))
+    assert found["first"].shape == (batch, length, 6)
+    assert not any(bool(x.any()) for x in found.values())

@@ -1,33 +1,35 @@
-"""The operators as torch sees them, and the library behind them: tracing, refusals, and which instruction set runs."""
+"""The operators as torch sees them: tracing, narrower dtypes, refusals."""
 
 from __future__ import annotations
-
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 import torch
 
-from caduceus.backends.cpu import CpuBackend, compile, library
+import caduceus
+from caduceus import parts
+from caduceus.backends.cpu import CpuBackend
 from caduceus.backends.cpu.conv import conv_backward, conv_forward
+from caduceus.backends.cpu.mamba import mamba_backward, mamba_forward
 from caduceus.backends.cpu.norm import norm_backward, norm_forward
 from caduceus.backends.cpu.scan import scan_backward, scan_forward
 from caduceus.conformance.cpu.examples import (
-    assert_same,
+    Arguments,
+    call,
     conv_arguments,
     norm_arguments,
     random_mask,
     results,
     scan_arguments,
 )
+from caduceus.conformance.cpu.mamba import PROJECTIONS, WEIGHTS, Size, mamba_arguments
+from caduceus.interfaces import MambaDirection
 
 SCAN_ORDER = ("u", "dt", "A", "B", "C", "D", "z", "dt_bias", "state", "mask")
 
 
-def test_operators_are_sound(backend: CpuBackend) -> None:
+def test_operators_are_sound(fastest: CpuBackend) -> None:
     """Schemas, shapes for tracing, and registration of derivatives, as torch's own check has them."""
-    isa = backend.isa.number
+    isa = fastest.isa.number
     scan = scan_arguments(1, 34, 3, 2) | {"mask": random_mask(1, 34)}
     full = [scan[name] for name in SCAN_ORDER]
     bare = [None if name in ("D", "z", "dt_bias", "state", "mask") else scan[name] for name in SCAN_ORDER]
@@ -49,10 +51,23 @@ def test_operators_are_sound(backend: CpuBackend) -> None:
     torch.library.opcheck(norm_backward, (h.detach(), None, r.detach(), w.detach(), 1e-5, True, isa))
 
 
-def test_export_keeps_the_operators(backend: CpuBackend) -> None:
+@pytest.mark.parametrize(("walks", "biased"), [((False, True), True), ((True,), False)])
+def test_a_mamba_is_a_sound_operator(fastest: CpuBackend, walks: tuple[bool, ...], biased: bool) -> None:
+    arguments = mamba_arguments(Size(2, 34, 2, 3, 2, 3, 1, walks)) | {"mask": random_mask(2, 34) if biased else None}
+    arguments |= {} if biased else {"in_bias": None, "out_bias": None}
+    names = ["h", "mask", *PROJECTIONS, *(f"{name}.{i}" for i in range(len(walks)) for name in WEIGHTS)]
+    tensors = [x if x is None or x.dtype == torch.bool else x.requires_grad_() for x in map(arguments.get, names)]
+    inputs, target = (*tensors[:6], tensors[6:], list(walks)), fastest.isa.number
+    torch.library.opcheck(mamba_forward, (*inputs, True, target))
+    out, *kept = (x.detach() for x in mamba_forward(*inputs, True, target))
+    still = [None if x is None else x.detach() for x in tensors]
+    torch.library.opcheck(mamba_backward, (out, *still[:6], still[6:], kept, list(walks), target))
+
+
+def test_export_keeps_the_operators(fastest: CpuBackend) -> None:
     class Layer(torch.nn.Module):
         def forward(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-            return backend.causal_conv(x, weight, activation="silu")[0]
+            return fastest.causal_conv(x, weight, activation="silu")[0]
 
     arguments = conv_arguments(1, 40, 6, 4)
     inputs = (arguments["x"], arguments["weight"])
@@ -61,18 +76,38 @@ def test_export_keeps_the_operators(backend: CpuBackend) -> None:
     assert torch.equal(exported.module()(*inputs), Layer()(*inputs))
 
 
-@pytest.mark.parametrize("kernel", ["selective_scan", "causal_conv", "add_norm"])
-def test_second_derivatives_are_refused(backend: CpuBackend, kernel: str) -> None:
-    arguments = {
-        "selective_scan": scan_arguments(1, 4, 3, 2),
-        "causal_conv": conv_arguments(1, 4, 3, 2),
-        "add_norm": norm_arguments(4, 3),
-    }[kernel]
-    name = "u" if kernel == "selective_scan" else "x"
-    arguments[name].requires_grad_()
-    (first,) = torch.autograd.grad(getattr(backend, kernel)(**arguments)[0].sum(), arguments[name], create_graph=True)
-    with pytest.raises(NotImplementedError, match=f"no second derivative of {kernel}.*backend='torch'"):
-        first.square().sum().backward()
+def test_a_mixer_is_exported_and_traced_as_one_operator(fastest: CpuBackend) -> None:
+    spec = parts.Model(embedding=parts.Embedding(d_model=6), mixers=[parts.BiMamba()])
+    mixer = caduceus.build(spec, backend=fastest).mixers[0]
+    inputs = (torch.randn(2, 40, 6, generator=torch.Generator().manual_seed(0)), random_mask(2, 40))
+    exported = torch.export.export(mixer, inputs)
+    operators = {str(node.target) for node in exported.graph.nodes}
+    assert "caduceus.cpu_mamba.default" in operators
+    assert not any("cpu_scan" in name or "mm" in name for name in operators)
+    assert torch.equal(exported.module()(*inputs), mixer(*inputs))
+    traced = torch.compile(mixer, backend="aot_eager", fullgraph=True)
+    weights = [*mixer.parameters()]
+    found, wanted = (torch.autograd.grad(m(*inputs).square().sum(), weights) for m in (traced, mixer))
+    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "by", "arguments", "named"),
+    [
+        ("selective_scan", "u", scan_arguments(1, 4, 3, 2), "selective_scan"),
+        ("causal_conv", "x", conv_arguments(1, 4, 3, 2), "causal_conv"),
+        ("add_norm", "x", norm_arguments(4, 3), "add_norm"),
+        ("mamba", "h", mamba_arguments(Size()), "the Mamba mixers"),
+    ],
+)
+def test_second_derivatives_are_refused(
+    backend: CpuBackend, kernel: str, by: str, arguments: Arguments, named: str
+) -> None:
+    variable = arguments[by].clone().requires_grad_()
+    first, *_ = call(backend, kernel, arguments | {by: variable})
+    (gradient,) = torch.autograd.grad(first.square().sum(), variable, create_graph=True)
+    with pytest.raises(NotImplementedError, match=f"no second derivative of {named}.*backend='torch'"):
+        gradient.square().sum().backward()
 
 
 def test_half_precision_is_computed_in_float32(backend: CpuBackend) -> None:
@@ -85,55 +120,56 @@ def test_half_precision_is_computed_in_float32(backend: CpuBackend) -> None:
     assert torch.equal(last, expected_last)
 
 
+@pytest.mark.parametrize("narrow", [torch.bfloat16, torch.float16])
+def test_a_mamba_in_half_precision_is_computed_in_float32(backend: CpuBackend, narrow: torch.dtype) -> None:
+    """Weights too; gradients come back in the dtypes of what they belong to."""
+    arguments = mamba_arguments(Size(2, 40)) | {"mask": random_mask(2, 40)}
+    half = {
+        n: x.to(narrow) if isinstance(x, torch.Tensor) and x.is_floating_point() else x for n, x in arguments.items()
+    }
+    wide = {n: x.float() if isinstance(x, torch.Tensor) and x.is_floating_point() else x for n, x in half.items()}
+    found, expected = results(backend, "mamba", half), results(backend, "mamba", wide)
+    assert {x.dtype for x in found.values()} == {narrow}
+    assert torch.equal(found["first"], expected["first"].to(narrow))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("h", (70, 6)),
+        ("h", (2, 70, 5)),
+        ("in_proj", (10, 6)),
+        ("in_bias", (10,)),
+        ("out_proj", (5, 10)),
+        ("out_bias", (5,)),
+        ("conv_weight.1", (10, 3)),
+        ("conv_bias.0", (9,)),
+        ("x_proj.0", (7, 10)),
+        ("dt_proj.1", (10, 3)),
+        ("dt_bias.1", (9,)),
+        ("A.1", (10, 4)),
+        ("D.0", (9,)),
+        ("mask", (1, 70)),
+    ],
+)
+def test_a_mamba_of_parts_that_do_not_fit_is_refused(fastest: CpuBackend, name: str, shape: tuple[int, ...]) -> None:
+    """Its kernel would read past their ends."""
+    wrong = {name: torch.ones(shape, dtype=torch.bool if name == "mask" else torch.float32)}
+    with pytest.raises(ValueError, match=r" has shape \(.*\), expected \(.*\)"):
+        call(fastest, "mamba", mamba_arguments(Size()) | wrong)
+
+
+@pytest.mark.parametrize("walks", [(), (False, True, True)])
+def test_a_mamba_has_one_direction_or_two(fastest: CpuBackend, walks: tuple[bool, ...]) -> None:
+    directions = [MambaDirection(*(torch.zeros(1, 1),) * 7, reverse=reverse) for reverse in walks]
+    with pytest.raises(ValueError, match=f"directions are {len(walks)}, expected 1 or 2"):
+        fastest.mamba(torch.zeros(1, 1, 1), None, None, None, None, directions)
+
+
 def test_tensors_elsewhere_are_refused(backend: CpuBackend) -> None:
     arguments = {n: x.to("meta") if isinstance(x, torch.Tensor) else x for n, x in scan_arguments(1, 2, 3, 4).items()}
     with pytest.raises(ValueError, match="received a tensor on meta; use backend='torch'"):
         backend.selective_scan(**arguments)
-
-
-def test_instruction_sets_agree(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(library.ISA_VARIABLE, isa)
-    assert CpuBackend().isa.name == isa
-    arguments = scan_arguments(1, 40, 20, 16)
-    assert_same(
-        results(CpuBackend(), "selective_scan", arguments), results(CpuBackend(isa), "selective_scan", arguments)
-    )
-
-
-def test_the_fastest_is_chosen(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(library.ISA_VARIABLE, raising=False)
-    runs = [target for target in library.targets() if target.runs]
-    assert CpuBackend().isa == runs[0]
-    assert [t.name for t in library.targets()][-1] == "portable"
-    with pytest.raises(library.LibraryUnusable, match=r"'vax' is not one of .*portable that can run here"):
-        CpuBackend("vax")
-
-
-def test_an_absent_library_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    load = library.library.__wrapped__
-    monkeypatch.setattr(library, "PATH", tmp_path / "absent.so")
-    with pytest.raises(library.LibraryUnusable, match=r"were not compiled .* where a C\+\+ compiler is present"):
-        load()
-    (tmp_path / "absent.so").write_text("no library")
-    with pytest.raises(library.LibraryUnusable, match="cannot be loaded"):
-        load()
-
-
-def test_an_absent_compiler_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(compile.CompilationFailed, match=r"no C\+\+ compiler \(no-such-compiler\)"):
-        compile.compile_library(tmp_path)
-    monkeypatch.setenv("CXX", "false")
-    with pytest.raises(compile.CompilationFailed, match=r"false .* failed"):
-        compile.compile_library(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_no_code_is_shared_between_instruction_sets(isa: str) -> None:
-    """A function that the linker merges could be the copy with instructions that this processor lacks."""
-    if shutil.which("nm") is None:
-        pytest.skip("not run: no nm")
-    listing = subprocess.run(["nm", "-C", str(library.PATH)], capture_output=True, text=True, check=True).stdout
-    # Threads are started by parallel.cpp alone, which is compiled for any processor.
-    lines = [line for line in listing.splitlines() if "std::thread" not in line]
-    assert [line for line in lines if line[17:18] in "WVu" and "::" in line] == []
+    whole = mamba_arguments(Size())
+    with pytest.raises(ValueError, match="received a tensor on meta; use backend='torch'"):
+        call(backend, "mamba", whole | {"h": whole["h"].to("meta")})

@@ -12,14 +12,16 @@ from caduceus.backends.cpu import CpuBackend
 from caduceus.conformance.cpu.examples import (
     Arguments,
     assert_same,
+    call,
     conv_arguments,
     norm_arguments,
     random_mask,
     results,
     scan_arguments,
 )
+from caduceus.conformance.cpu.mamba import Size, mamba_arguments
 
-BATCHED = ("u", "dt", "z", "B", "C", "state", "mask", "x")
+BATCHED = ("u", "dt", "z", "B", "C", "state", "mask", "x", "h")
 SCAN_CHANNELS = {"u": 2, "dt": 2, "z": 2, "A": 0, "D": 0, "dt_bias": 0, "state": 1}
 CONV_CHANNELS = {"x": 2, "weight": 0, "bias": 0, "state": 1}
 
@@ -40,6 +42,18 @@ def test_rows_of_a_batch(backend: CpuBackend, threads: int, channels: int) -> No
             alone = {n: x[row : row + 1] if n in BATCHED else x for n, x in arguments.items()}
             for found, expected in zip(getattr(backend, kernel)(**alone), whole, strict=True):
                 assert torch.equal(found[0], expected[row])
+
+
+@pytest.mark.parametrize("size", [Size(20, 100), Size(3, 500, walks=(True,)), Size(2, 97, 118, 236, 16)], ids=str)
+def test_rows_of_a_mamba(backend: CpuBackend, dtype: torch.dtype, threads: int, size: Size) -> None:
+    """Alone, in a batch of another size and in another place, in other chunks and blocks of sequences; for gradients
+    or not."""
+    arguments = mamba_arguments(size, dtype) | {"mask": random_mask(*size[:2])}
+    (whole,) = call(backend, "mamba", arguments)
+    assert torch.equal(results(backend, "mamba", arguments)["first"], whole)
+    for rows in ([0], [size.batch - 1], [size.batch - 1, 0, 1], [1] * 40):
+        some = {n: x[rows] if n in BATCHED else x for n, x in arguments.items()}
+        assert torch.equal(call(backend, "mamba", some)[0], whole[rows])
 
 
 @pytest.mark.parametrize("first", [0, 1, 3, 8, 13])
@@ -79,16 +93,18 @@ def test_a_saturated_channel_leaves_its_neighbours_alone(backend: CpuBackend) ->
 def test_threads(backend: CpuBackend) -> None:
     """The forward does not depend on their number; the backward is the same each time for one number."""
     before = torch.get_num_threads()
+    calls = [*kernels(1, 300, 130).items()]
+    calls += [("mamba", mamba_arguments(size)) for size in (Size(3, 800, 8, 20, 8), Size(20, 100, 8, 20, 8))]
     found = []
     try:
-        for count in (1, 2, 5):
+        for count in (1, 2, 3):
             torch.set_num_threads(count)
-            both = {}
-            for kernel, arguments in kernels(1, 300, 130).items():
+            values = {}
+            for i, (kernel, arguments) in enumerate(calls):
                 first, second = (results(backend, kernel, arguments) for _ in range(2))
                 assert_same(first, second)
-                both |= {f"{kernel} {name}": first[name] for name in ("first", "second")}
-            found.append(both)
+                values |= {f"{i} {name}": first[name] for name in ("first", "second") if name in first}
+            found.append(values)
     finally:
         torch.set_num_threads(before)
     for other in found[1:]:

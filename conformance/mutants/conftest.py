@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from caduceus.backends import registry
+from caduceus.conformance.mutants.check import deep
 
 Noted = Mapping[str, Any]
 SQUARE = {"equivariance", "equivariance of golden models"}
@@ -27,14 +27,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     faults = [noted for noted in calls if "killed by" in noted]
     if not faults:
         return
-    deep = settings.get_current_profile_name() == "deep"
     terminalreporter.section("planted faults")
     terminalreporter.write_line(_counts(faults))
-    if deep or config.get_verbosity() > 0:
+    if deep() or config.get_verbosity() > 0:
         for noted in faults:
             killers = ", ".join(noted["killed by"]) or "NOTHING"
             terminalreporter.write_line(f"{noted['mutant']}: killed by: {killers}")
-    for line in _table(faults) if deep else ():
+    for line in _table(faults) if deep() else ():
         terminalreporter.write_line(line)
 
 

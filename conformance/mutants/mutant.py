@@ -17,13 +17,13 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """A fault.
+class Fault:
+    """What is known of a fault.
 
     Attributes:
         name: what is wrong, in a few words.
-        where: ``package.module:function`` or ``package.module:Class.method``, a property or static method too.
-        replace: old text, which occurs once in the function, and new text.
+        where: the function or the file that has it.
+        replace: old text, which occurs once there, and new text.
         killers: names of checks, each of which must find the fault.
         missed_by: names of checks that cannot find it, which is worth knowing.
     """
@@ -34,13 +34,28 @@ class Mutant:
     killers: tuple[str, ...]
     missed_by: tuple[str, ...] = ()
 
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """The library has the fault inside.
+    def put_into(self, text: str) -> str:
+        """The text with the fault.
 
         Raises:
-            ValueError: the old text does not occur exactly once: the code has changed, and the mutant must follow.
+            ValueError: the old text does not occur exactly once: the code has changed, and the fault must follow.
         """
+        old, new = self.replace
+        if old == new or text.count(old) != 1:
+            raise ValueError(
+                f"mutant {self.name!r}: {old!r} occurs {text.count(old)} times in {self.where}, expected 1"
+            )
+        return text.replace(old, new)
+
+
+@dataclass(frozen=True)
+class Mutant(Fault):
+    """A fault of a Python function, ``package.module:function`` or ``package.module:Class.method``, a property or
+    static method too."""
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """The library has the fault inside."""
         function = _function(self.where)
         sound = function.__code__
         function.__code__ = self._mutated(function)
@@ -50,13 +65,8 @@ class Mutant:
             function.__code__ = sound
 
     def _mutated(self, function: FunctionType) -> CodeType:
-        text = textwrap.dedent(inspect.getsource(function))
-        old, new = self.replace
-        if old == new or text.count(old) != 1:
-            raise ValueError(
-                f"mutant {self.name!r}: {old!r} occurs {text.count(old)} times in {self.where}, expected 1"
-            )
-        module = compile(text.replace(old, new), f"<mutant {self.name}>", "exec")
+        text = self.put_into(textwrap.dedent(inspect.getsource(function)))
+        module = compile(text, f"<mutant {self.name}>", "exec")
         return next(c for c in module.co_consts if isinstance(c, CodeType) and c.co_name == function.__name__)
 
 

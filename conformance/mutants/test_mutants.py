@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from caduceus.conformance.mutants import check
 from caduceus.conformance.mutants.everything import CHECKS, MUTANTS
@@ -24,16 +23,8 @@ def test_the_library_as_it_is_passes(name: str) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_fault_is_found(mutant: Mutant, record_property: Callable[[str, object], None]) -> None:
-    deep = settings.get_current_profile_name() == "deep"
-    tried = CHECKS if deep else (*mutant.killers, *mutant.missed_by)
     with mutant.planted():
-        found = {name: check.finds_a_fault(CHECKS[name]) for name in tried}
-    record_property("mutant", mutant.name)
-    record_property("killed by", tuple(name for name in found if found[name]))
-    record_property("missed by", mutant.missed_by)
-    assert mutant.killers, "a fault that no check has to find"
-    assert [name for name in mutant.killers if not found[name]] == [], "these should have found it"
-    assert [name for name in mutant.missed_by if found[name]] == [], "these find it after all: move them to killers"
+        check.assert_found(mutant, CHECKS, record_property)
 
 
 def test_every_check_finds_something() -> None:

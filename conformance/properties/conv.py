@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from caduceus import reference
 from caduceus.conformance.inputs import masked_content
 from caduceus.conformance.properties.bounds import EXACT, GRADIENTS, MASKS, VALUES, distance, law
 from caduceus.conformance.properties.calculus import gradient_error, kernel_gradients
+from caduceus.conformance.properties.walks import reverse_error, rows_error, split_error
 from caduceus.conformance.subjects import Arguments, Subject
 
 CONV = "causal_conv"
-
-
-def sliced(arguments: Arguments, where: Any) -> Arguments:
-    """The arguments at some positions of the sequence."""
-    return {n: x[:, where] if n in ("x", "mask") else x for n, x in arguments.items()}
 
 
 @law("convolution: values of the reference", VALUES)
@@ -36,21 +30,13 @@ def check_conv_gradients(subject: Subject, arguments: Arguments, seed: int) -> f
 @law("convolution: a split with carried state changes nothing", VALUES)
 def check_conv_split(subject: Subject, arguments: Arguments, cut: int) -> float:
     """The sequence in two pieces, the second from the inputs that the first left; even pieces shorter than the taps."""
-    pieces = [slice(0, cut), slice(cut, arguments["x"].shape[1])]
-    state, ys = arguments.get("state"), {}
-    for piece in reversed(pieces) if arguments["reverse"] else pieces:
-        given = sliced(arguments, piece) | ({} if state is None else {"state": state})
-        ys[piece.start, piece.stop], state = subject.kernel(CONV, given)
-    joined = np.concatenate([ys[piece.start, piece.stop] for piece in pieces], axis=1)
-    return distance((joined, state), subject.kernel(CONV, arguments), arguments.get("mask"))
+    return split_error(subject, CONV, arguments, cut)
 
 
 @law("convolution: reverse is flip, convolve, flip", VALUES)
 def check_conv_reverse(subject: Subject, arguments: Arguments) -> float:
     """Walking backwards is walking forwards along the flipped sequence."""
-    flipped = sliced(arguments, slice(None, None, -1)) | {"reverse": not arguments["reverse"]}
-    y, state = subject.kernel(CONV, flipped)
-    return distance((y[:, ::-1], state), subject.kernel(CONV, arguments), arguments.get("mask"))
+    return reverse_error(subject, CONV, arguments)
 
 
 @law("convolution: masked content does not matter", EXACT)
@@ -72,9 +58,4 @@ def check_conv_masked_gradients(subject: Subject, arguments: Arguments, seed: in
 @law("convolution: a row alone is the row in its batch", MASKS)
 def check_conv_rows(subject: Subject, arguments: Arguments) -> float:
     """Every row of a batch against a batch of that row only."""
-    y, state = subject.kernel(CONV, arguments)
-    worst = 0.0
-    for i in range(len(y)):
-        row = {n: x[i : i + 1] if n in ("x", "mask", "state") else x for n, x in arguments.items()}
-        worst = max(worst, distance((y[i : i + 1], state[i : i + 1]), subject.kernel(CONV, row)))
-    return worst
+    return rows_error(subject, CONV, arguments)

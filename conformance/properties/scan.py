@@ -5,23 +5,16 @@ s_t = exp(delta_t A) s_{t-1} + delta_t u_t B_t        y_t = C_t . s_t + D u_t, g
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from caduceus import reference
 from caduceus.conformance.inputs import masked_content, one_step
 from caduceus.conformance.properties.bounds import EXACT, GRADIENTS, MASKS, VALUES, distance, law
 from caduceus.conformance.properties.calculus import gradient_error, kernel_gradients
+from caduceus.conformance.properties.walks import reverse_error, rows_error, sliced, split_error
 from caduceus.conformance.subjects import Arguments, Array, Subject
 
 SCAN = "selective_scan"
-ALONG_LENGTH = ("u", "dt", "B", "C", "z", "mask")
-
-
-def sliced(arguments: Arguments, where: Any) -> Arguments:
-    """The arguments at some positions of the sequence."""
-    return {n: x[:, where] if n in ALONG_LENGTH else x for n, x in arguments.items()}
 
 
 @law("scan: values of the reference", VALUES)
@@ -55,22 +48,13 @@ def check_softplus_below(subject: Subject) -> float:
 @law("scan: a split with carried state changes nothing", VALUES)
 def check_scan_split(subject: Subject, arguments: Arguments, cut: int) -> float:
     """The sequence in two pieces, the second from the state that the first left."""
-    length = arguments["u"].shape[1]
-    pieces = [slice(0, cut), slice(cut, length)]
-    state, ys = arguments.get("state"), {}
-    for piece in reversed(pieces) if arguments["reverse"] else pieces:
-        given = sliced(arguments, piece) | ({} if state is None else {"state": state})
-        ys[piece.start, piece.stop], state = subject.kernel(SCAN, given)
-    joined = np.concatenate([ys[piece.start, piece.stop] for piece in pieces], axis=1)
-    return distance((joined, state), subject.kernel(SCAN, arguments), arguments.get("mask"))
+    return split_error(subject, SCAN, arguments, cut)
 
 
 @law("scan: reverse is flip, scan, flip", VALUES)
 def check_scan_reverse(subject: Subject, arguments: Arguments) -> float:
     """Walking backwards is walking forwards along the flipped sequence."""
-    flipped = sliced(arguments, slice(None, None, -1)) | {"reverse": not arguments["reverse"]}
-    y, state = subject.kernel(SCAN, flipped)
-    return distance((y[:, ::-1], state), subject.kernel(SCAN, arguments), arguments.get("mask"))
+    return reverse_error(subject, SCAN, arguments)
 
 
 @law("scan: linear in u and the first state", VALUES)
@@ -122,11 +106,4 @@ def check_scan_masked_gradients(subject: Subject, arguments: Arguments, seed: in
 @law("scan: a row alone is the row in its batch", MASKS)
 def check_scan_rows(subject: Subject, arguments: Arguments) -> float:
     """Every row of a batch against a batch of that row only."""
-    y, state = subject.kernel(SCAN, arguments)
-    rows = range(len(y))
-    alone = [subject.kernel(SCAN, _row(arguments, i)) for i in rows]
-    return max(distance((y[i : i + 1], state[i : i + 1]), alone[i]) for i in rows)
-
-
-def _row(arguments: Arguments, i: int) -> Arguments:
-    return {n: x[i : i + 1] if n in (*ALONG_LENGTH, "state") else x for n, x in arguments.items()}
+    return rows_error(subject, SCAN, arguments)

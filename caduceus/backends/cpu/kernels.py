@@ -15,7 +15,7 @@ from caduceus.backends.cpu.norm import norm_forward
 from caduceus.backends.cpu.scan import scan_forward
 from caduceus.backends.cpu.tensors import needs_gradient, prepare, prepare_flat, prepare_mask, wide_dtype
 from caduceus.interfaces import FusedMamba, MambaDirection
-from caduceus.shapes import check_conv, check_norm, check_scan
+from caduceus.shapes import check_conv, check_mamba, check_norm, check_scan
 
 
 class CpuBackend:
@@ -115,6 +115,7 @@ class CpuBackend:
         Without gradients it needs 2 E numbers a position beside the output, whatever the number of layers, and keeps up
         to a gigabyte of that for the next call; with gradients it keeps 3 E + directions (R + 2 N + N E / 32).
         """
+        check_mamba(h, in_proj, in_bias, out_proj, out_bias, directions, mask)
         wide = wide_dtype(h)
         x = prepare(h if mask is None else h.masked_fill(~mask.unsqueeze(2), 0.0), wide)
         projections = [prepare_flat(w, wide) for w in (in_proj, in_bias, out_proj, out_bias)]
