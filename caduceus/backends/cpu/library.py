@@ -13,7 +13,7 @@ from torch import Tensor
 
 from caduceus.backends.cpu.compile import LIBRARY
 
-ABI = 3
+ABI = 4
 REBUILD = (
     "install caduceus again where a C++ compiler is present (in a checkout: python caduceus/backends/cpu/compile.py), "
     "or use backend='torch'"
@@ -44,7 +44,6 @@ class ScanGradients(Structure):
     _fields_ = [
         ("scan", Scan),
         *((name, Rows) for name in ("dy", "du", "ddt", "dz")),
-        *((name, c_int32) for name in ("accumulate_dz", "unused")),
         *((name, c_void_p) for name in ("dB", "dC", "dA", "dD", "ddt_bias", "dlast", "dstate")),
     ]
 

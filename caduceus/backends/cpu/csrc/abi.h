@@ -31,7 +31,6 @@ typedef struct {
 typedef struct {
     caduceus_scan scan;
     caduceus_rows dy, du, ddt, dz;
-    int32_t accumulate_dz, unused;
     void *dB, *dC;                        // (groups, B, L, N): partial sums over groups of channels
     void *dA, *dD, *ddt_bias;             // (B, N, E), (B, E), (B, E): partial sums; all but dA optional
     const void* dlast;                    // (B, N, E), optional
@@ -112,7 +111,7 @@ typedef struct {
 } caduceus_mamba_gradients;
 
 // Raised with every change to this file; `library.py` refuses a library with another.
-#define CADUCEUS_ABI 3
+#define CADUCEUS_ABI 4
 int caduceus_abi(void);
 
 // Instruction sets, fastest first; `target` below is an index into them.

@@ -163,7 +163,7 @@ class ScanBackward {
 
     void write_row(int t) {
         const int64_t p = tile.at(t), start = tile.group.channel;
-        const bool gated = bool(tile.z), accumulate = grads.accumulate_dz;
+        const bool gated = bool(tile.z);
         const T *u = tile.u.at(tile.b, p) + start, *skip = tile.skip, *buffers = columns + t * W;
         T *du = Rows<T>(grads.du).at(tile.b, p) + start, *ddt = Rows<T>(grads.ddt).at(tile.b, p) + start;
         T *dz = gated ? Rows<T>(grads.dz).at(tile.b, p) + start : nullptr, *sum_D = sums.part;
@@ -177,11 +177,7 @@ class ScanBackward {
             const V raw = fma(ddrive, load(from + Column::U), exponent) * load(from + Column::SLOPE);
             store(ddt + c * W, raw, count);
             store(sum_bias + c * W, load(sum_bias + c * W) + raw);
-            if (gated) {
-                V by_gate = load(from + Column::Y) * load(from + Column::DGATE);
-                if (accumulate) by_gate = by_gate + load(dz + c * W, count);
-                store(dz + c * W, by_gate, count);
-            }
+            if (gated) store(dz + c * W, load(from + Column::Y) * load(from + Column::DGATE), count);
         });
     }
 
