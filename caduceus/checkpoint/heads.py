@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from caduceus.parts import MaskedLM, Model, SequenceClassifier, Symmetrize
+from caduceus.parts import Head, MaskedLM, Model, SequenceClassifier, Symmetrize
 from caduceus.parts.heads import Pooling
 from caduceus.weights import draw
 
@@ -72,14 +72,14 @@ def with_head(
     wanted = request.wanted or held
     if wanted == "backbone":
         _refuse_options(request, "has no head")
-        return _replaced(spec, None), _backbone(weights)
+        return replaced_head(spec, None), backbone_weights(weights)
     if wanted != held:
         advice = "; head='new' adds a fresh, untrained classifier" if wanted == "classification" else ""
         raise ValueError(f"task is {request.task!r}, but the file holds {_said(held)}{advice}")
     if not isinstance(spec.head, SequenceClassifier):
         _refuse_options(request, f"is a {held} head")
         return spec, weights
-    return _replaced(spec, _classifier(spec, spec.head, request)), weights
+    return replaced_head(spec, _classifier(spec, spec.head, request)), weights
 
 
 def _task_of(spec: Model) -> str:
@@ -102,9 +102,9 @@ def _fresh(
     spec: Model, weights: dict[str, np.ndarray], request: Request, classifier: SequenceClassifier
 ) -> tuple[Model, dict[str, np.ndarray]]:
     rows = classifier.num_labels if request.num_labels is None else request.num_labels
-    spec = _replaced(spec, _classifier(spec, classifier.model_copy(update={"num_labels": rows}), request))
+    spec = replaced_head(spec, _classifier(spec, classifier.model_copy(update={"num_labels": rows}), request))
     head = {name: weight for name, weight in spec.weights().items() if name.startswith("head.")}
-    return spec, {**_backbone(weights), **draw(head, seed=0)}
+    return spec, {**backbone_weights(weights), **draw(head, seed=0)}
 
 
 def _classifier(spec: Model, head: SequenceClassifier, request: Request) -> SequenceClassifier:
@@ -125,9 +125,11 @@ def _refuse_options(request: Request, why: str) -> None:
         raise ValueError(f"{', '.join(request.options)}: for a classifier, but what is loaded {why}")
 
 
-def _replaced(spec: Model, head: SequenceClassifier | None) -> Model:
+def replaced_head(spec: Model, head: Head | None) -> Model:
+    """The same model with another head, or none."""
     return type(spec).model_validate({**dict(spec), "head": head})
 
 
-def _backbone(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def backbone_weights(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights without those of the head."""
     return {name: value for name, value in weights.items() if not name.startswith("head.")}

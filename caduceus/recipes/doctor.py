@@ -20,6 +20,7 @@ EXTRAS = {
     "bench": ("matplotlib", "transformers"),
     "evaluate": ("sklearn",),
     "hub": ("huggingface_hub",),
+    "parquet": ("pyarrow",),
     "plots": ("matplotlib",),
     "tensorboard": ("tensorboard",),
     "test": ("hypothesis", "pytest"),

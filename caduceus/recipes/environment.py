@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caduceus.recipes.digest import sha256
+from caduceus.recipes.finetuning import Finetuning
 from caduceus.recipes.pretraining import Pretraining
 from caduceus.train import machine
 from caduceus.train.fit import precision
@@ -43,8 +44,8 @@ def here_and_now(backend: str) -> dict[str, Any]:
     }
 
 
-def environment(recipe: Pretraining, files: dict[str, str], world: int) -> dict[str, Any]:
-    """Plain values for environment.json of a pretraining run."""
+def environment(recipe: Pretraining | Finetuning, files: dict[str, str], world: int) -> dict[str, Any]:
+    """Plain values for environment.json of a training run."""
     return {
         **here_and_now(machine.kernels(recipe.backend, recipe.accelerator).name),
         "devices": world,

@@ -39,9 +39,13 @@ def find(name: str) -> Path:
     raise Refused(f"no recipe {name!r}, neither a file nor a name{closest(stem, recipes)}")
 
 
-def data_path(given: str) -> Path | None:
-    """An existing file: as given, or under ``$CADUCEUS_DATA``; ~ and $VARIABLES are expanded. None if there is none."""
+def data_path(given: str, *, folders: bool = False) -> Path | None:
+    """An existing file: as given, or under ``$CADUCEUS_DATA``; ~ and $VARIABLES are expanded. None if there is none.
+
+    Args:
+        folders: an existing folder will do too.
+    """
     path = Path(os.path.expandvars(given)).expanduser()
     folder = os.environ.get("CADUCEUS_DATA")
     candidates = [path] if folder is None else [path, Path(folder) / path]
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    return next((each for each in candidates if each.is_file() or (folders and each.is_dir())), None)

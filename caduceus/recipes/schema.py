@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KINDS = {
     "ablation": "caduceus.recipes.ablation:Ablation",
     "bench": "caduceus.recipes.bench:Bench",
+    "finetune": "caduceus.recipes.finetuning:Finetuning",
     "pretrain": "caduceus.recipes.pretraining:Pretraining",
 }
 

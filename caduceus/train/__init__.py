@@ -18,4 +18,7 @@ steps        the base of what happens after an update: `journal` writes a row an
 signals      signals and the time limit, acted on between steps; `slurm` queues a job again
 ranks        which process of several this is
 fit          the run itself
+
+Fine-tuning on labelled sequences has its own settings (`tuning_settings`), loss (`classifier`), choice of the best
+epoch (`selection`) and run (`tune`).
 """

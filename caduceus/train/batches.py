@@ -47,7 +47,7 @@ def plan_batches(batch: Batch, length: int, world: int) -> BatchPlan:
         raise ValueError(
             f"{sequences} sequences a step do not divide over {world} devices; change batch.tokens or devices"
         )
-    per_device = batch.per_device or _largest_divisor(share, max(1, _TOKENS_AT_ONCE // length))
+    per_device = batch.per_device or rows_at_once(share, length)
     accumulate, rest = divmod(share, per_device)
     if rest:
         raise ValueError(
@@ -56,5 +56,7 @@ def plan_batches(batch: Batch, length: int, world: int) -> BatchPlan:
     return BatchPlan(length, sequences, world, per_device, accumulate)
 
 
-def _largest_divisor(number: int, limit: int) -> int:
-    return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)
+def rows_at_once(rows: int, length: int) -> int:
+    """The largest divisor of ``rows`` sequences that a device takes at once."""
+    limit = max(1, _TOKENS_AT_ONCE // length)
+    return next(d for d in range(min(rows, limit), 0, -1) if rows % d == 0)

@@ -30,6 +30,7 @@ from caduceus.train.ranks import process_rank
 from caduceus.train.scoring import as_evaluated, score, spread
 from caduceus.train.settings import Training
 from caduceus.train.signals import Signals, Stopped
+from caduceus.train.tuning_settings import Tuning
 
 METRICS, CHECKPOINTS = "metrics.csv", "checkpoints"
 
@@ -109,7 +110,7 @@ def worker_count(settings: Training) -> int:
     return min(8, os.cpu_count() or 1) if torch.cuda.is_available() else 0
 
 
-def precision(settings: Training) -> str:
+def precision(settings: Training | Tuning) -> str:
     """The precision that "auto" stands for on this machine."""
     if settings.precision != "auto":
         return settings.precision

@@ -14,11 +14,11 @@ from caduceus.train.settings import Training
 Groups = dict[bool, dict[str, nn.Parameter]]
 
 
-def decay_groups(model: Model) -> Groups:
+def decay_groups(model: nn.Module) -> Groups:
     """Parameters by whether they decay, then by name.
 
-    The spec says it of its own weights (``Weight.decay``). A third party's parameter decays unless its name ends in
-    "bias", it has fewer than two axes, or it carries a true ``_no_weight_decay``.
+    The spec says it of its own weights (``Weight.decay``). A third party's parameter, or one of a module without a
+    spec, decays unless its name ends in "bias", it has fewer than two axes, or it carries a true ``_no_weight_decay``.
 
     >>> import caduceus
     >>> from caduceus import parts
@@ -26,7 +26,8 @@ def decay_groups(model: Model) -> Groups:
     >>> {decays: list(found) for decays, found in decay_groups(caduceus.build(spec)).items()}
     {True: ['norm_f.weight'], False: ['embedding.weight']}
     """
-    declared = model.spec.weights()
+    spec = getattr(model, "spec", None)
+    declared = {} if spec is None else spec.weights()
     decaying = decayed(declared)
     groups: Groups = {True: {}, False: {}}
     for name, parameter in model.named_parameters():

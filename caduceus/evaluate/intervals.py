@@ -1,0 +1,112 @@
+"""How far a score may be from that of another test set of the same kind: bootstrap over the rows.
+
+Rows of a test set are drawn with replacement; for a difference of two models both are scored on the same draws, since
+rows that are hard for one are hard for the other. Percentile intervals (Efron and Tibshirani 1993, chapter 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from caduceus.evaluate.metrics import Predictions, score
+
+_RESAMPLES, _CONFIDENCE = 1000, 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score, or a difference of two, and the range that its confidence goes with.
+
+    Attributes:
+        value: on the set as it is; null where it is not defined.
+        low, high: null where the value is, or where fewer than half of the draws have a score.
+        undefined: draws without a score, such as those that hold one class alone.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    confidence: float
+    resamples: int
+    undefined: int
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """Plain values, as JSON holds them."""
+        return asdict(self)
+
+
+def interval(
+    name: str,
+    predictions: Predictions | Sequence[Predictions],
+    *,
+    resamples: int = _RESAMPLES,
+    confidence: float = _CONFIDENCE,
+    seed: int = 0,
+) -> Interval:
+    """A score with its interval; of several seeds of a model on the same rows, the mean over the seeds.
+
+    >>> right = Predictions(np.array([0, 1] * 8), np.eye(2)[[0, 1] * 8], "single_label_classification")
+    >>> found = interval("accuracy", right)
+    >>> found.value, found.low, found.high
+    (1.0, 1.0, 1.0)
+    """
+    seeds = _as_list(predictions)
+    return _bootstrap(lambda rows: _mean(name, seeds, rows), len(seeds[0]), resamples, confidence, seed)
+
+
+def difference(
+    name: str,
+    predictions: Predictions | Sequence[Predictions],
+    baseline: Predictions | Sequence[Predictions],
+    *,
+    resamples: int = _RESAMPLES,
+    confidence: float = _CONFIDENCE,
+    seed: int = 0,
+) -> Interval:
+    """The score of one model minus that of another on the same rows, with its interval; seeds are averaged first.
+
+    Raises:
+        ValueError: the two were not scored on the same rows.
+    """
+    ours, theirs = _as_list(predictions), _as_list(baseline)
+    if not np.array_equal(ours[0].truth, theirs[0].truth):
+        raise ValueError("the models were scored on different rows; a paired comparison needs the same ones")
+
+    def both(rows: np.ndarray) -> float | None:
+        here, there = _mean(name, ours, rows), _mean(name, theirs, rows)
+        return None if here is None or there is None else here - there
+
+    return _bootstrap(both, len(ours[0]), resamples, confidence, seed)
+
+
+def _as_list(predictions: Predictions | Sequence[Predictions]) -> list[Predictions]:
+    found = [predictions] if isinstance(predictions, Predictions) else list(predictions)
+    if not found:
+        raise ValueError("no predictions, expected at least one seed")
+    if any(not np.array_equal(one.truth, found[0].truth) for one in found):
+        raise ValueError("the seeds were scored on different rows")
+    return found
+
+
+def _mean(name: str, seeds: Sequence[Predictions], rows: np.ndarray) -> float | None:
+    each = [score(name, one.take(rows)) for one in seeds]
+    defined = [value for value in each if value is not None]
+    return float(np.mean(defined)) if len(defined) == len(each) else None
+
+
+def _bootstrap(
+    value: Callable[[np.ndarray], float | None], rows: int, resamples: int, confidence: float, seed: int
+) -> Interval:
+    rng = np.random.default_rng(seed)
+    drawn = [value(rng.integers(rows, size=rows)) if rows else None for _ in range(resamples)]
+    defined = [one for one in drawn if one is not None]
+    whole = value(np.arange(rows))
+    low: float | None = None
+    high: float | None = None
+    if whole is not None and 2 * len(defined) >= resamples > 0:
+        tail = (1 - confidence) / 2
+        low, high = (float(limit) for limit in np.quantile(defined, [tail, 1 - tail]))
+    return Interval(whole, low, high, confidence, resamples, resamples - len(defined))

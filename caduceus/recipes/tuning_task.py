@@ -1,0 +1,92 @@
+"""A labelled task as a recipe gives it: files, columns, and what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from caduceus.checkpoint.finetuning import Readout
+from caduceus.data.labels import Problem
+from caduceus.evaluate.catalogue import Metric, suite
+from caduceus.train.settings import Settings
+
+_METRICS: dict[Problem, Metric] = {
+    "single_label_classification": "mcc",
+    "multi_label_classification": "auroc",
+    "regression": "r2",
+}
+
+
+class TaskFiles(Settings):
+    """One task.
+
+    Attributes:
+        train, valid, test: CSV, TSV, FASTA or parquet files, or class folders of Genomic Benchmarks; paths are looked
+            for in CADUCEUS_DATA too. Without ``valid`` a part of ``train`` is held out.
+        sequence, label: names of the columns; several label columns for several labels or targets. null: those that are
+            commonly used.
+        where: column -> value of the rows to take, such as one task of a file of several.
+        problem: one class a sequence, several labels, or regression.
+        classes: names in the order of their ids; null: those of the training file, sorted.
+        coordinates: columns of contig, start, end and strand, to cut sequences from ``genome`` instead.
+        partial: leave out rows on contigs that the genome lacks.
+        max_length: bases; longer sequences are cut at their end. null: as long as the longest.
+        metric: of the result, and of the choice of the best epoch; null: MCC, AUROC or R2, by the problem.
+        suite, of: a task of a benchmark suite; ``train``, ``valid`` and ``test`` are then the folder of the suite.
+        readout: "invariant" where a label belongs to both strands, "equivariant" where to the one that is given.
+    """
+
+    train: str
+    test: str
+    valid: str | None = None
+    sequence: str | None = None
+    label: str | tuple[str, ...] | None = None
+    where: dict[str, str] = Field(default_factory=dict)
+    problem: Problem = "single_label_classification"
+    classes: tuple[str, ...] | None = None
+    genome: str | None = None
+    coordinates: tuple[str, str, str, str] | None = None
+    partial: bool = False
+    max_length: int | None = Field(default=None, gt=0)
+    metric: Metric | None = None
+    readout: Readout = "invariant"
+    suite: str | None = None
+    of: str | None = None
+
+    @property
+    def measured(self) -> str:
+        """The metric, or the usual one of the problem."""
+        return self.metric or _METRICS[self.problem]
+
+
+def suite_tasks(
+    name: str, folder: str, only: Sequence[str] | None, given: Mapping[str, Any], protocol: str
+) -> dict[str, dict[str, Any]]:
+    """The tasks of a suite as fields of `TaskFiles`; ``given`` holds further fields for some of them, which win.
+
+    The official protocol has an invariant readout for every task.
+
+    Raises:
+        ValueError: no such suite, or no such task in it.
+    """
+    found = suite(name)
+    chosen = tuple(only) if only is not None else tuple(found.tasks)
+    for task in (*chosen, *given):
+        found.task(task)
+    meant = {}
+    for task in chosen:
+        known = found.tasks[task]
+        meant[task] = {
+            "train": folder,
+            "valid": folder if found.validates else None,
+            "test": folder,
+            "max_length": known.max_length,
+            "metric": known.metric,
+            "readout": "equivariant" if (known.strand, protocol) == ("oriented", "sound") else "invariant",
+            "suite": name,
+            "of": task,
+            **given.get(task, {}),
+        }
+    return meant

@@ -1,0 +1,1 @@
+"""Fine-tuning: labelled data, scores, controls, adapters."""

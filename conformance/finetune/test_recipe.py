@@ -1,0 +1,197 @@
+"""`run finetune`: a user's tables go in; scores with intervals beside baselines come out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import caduceus
+from caduceus import parts
+from caduceus.evaluate.catalogue import suite
+from caduceus.recipes import tuning_job
+from caduceus.recipes.__main__ import main
+from caduceus.recipes.tuning_results import published
+from caduceus.recipes.tuning_task import TaskFiles, suite_tasks
+
+SPEC = {
+    "embedding": {"kind": "embedding", "d_model": 8},
+    "mixers": [{"kind": "bimamba", "mamba": {"d_state": 2, "expand": 1}}],
+    "head": {"kind": "masked_lm"},
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working directory, with two tables; one test row is a training row."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CADUCEUS_DATA", raising=False)
+    rng = np.random.default_rng(5)
+    lines = []
+    for i in range(90):
+        p = [0.15, 0.35, 0.35, 0.15] if i % 2 else [0.35, 0.15, 0.15, 0.35]
+        lines.append(f"{''.join(rng.choice(list('ACGT'), int(rng.integers(50, 61)), p=p))},{['poor', 'rich'][i % 2]}")
+    Path("train.csv").write_text("seq,y\n" + "\n".join(lines[:60]) + "\n")
+    Path("test.csv").write_text("seq,y\n" + "\n".join([*lines[60:], lines[7]]) + "\n")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield tmp_path
+    torch.set_num_threads(threads)
+
+
+def recipe(**fields: Any) -> None:
+    given = {
+        "task": "finetune",
+        "tasks": {"gc": {"train": "train.csv", "test": "test.csv", "label": "y"}},
+        "model": SPEC,
+        "seeds": [1, 2],
+        "epochs": 1,
+        "batch": 10,
+        "resamples": 50,
+        "backend": "torch",
+        "accelerator": "cpu",
+        "optimiser": {"lr": 0.02},
+    }
+    Path("tune.yaml").write_text(yaml.safe_dump({**given, **fields}))
+
+
+def results() -> dict[str, Any]:
+    (run,) = Path("runs").iterdir()
+    found: dict[str, Any] = json.loads((run / "results.json").read_text())
+    return found
+
+
+def test_a_run_gives_scores_gains_and_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    caduceus.save_pretrained(caduceus.build(parts.Model.model_validate(SPEC)), "trained")
+    recipe(model=None, pretrained="trained")
+    assert main(["run", "tune.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert "1 of 31 test sequences are in the training split too, 0 more as their reverse complement" in out
+    found = results()["tasks"]["gc"]
+    assert found["rows"] == {"train": 54, "valid": 6, "test": 31}
+    assert found["repeats"]["test"] == {"exact": 1, "reverse": 0, "of": 31}
+    assert list(found["arms"]) == ["model", "untrained", "cnn", "kmers"]
+    assert [len(arm["seeds"]) for arm in found["arms"].values()] == [2, 2, 2, 1]
+    assert found["arms"]["kmers"]["score"]["value"] > 0.5
+    for arm in found["arms"].values():
+        assert arm["score"]["low"] <= arm["score"]["value"] <= arm["score"]["high"]
+    gain = found["arms"]["cnn"]["gain"]["value"]
+    assert gain == pytest.approx(found["arms"]["model"]["score"]["value"] - found["arms"]["cnn"]["score"]["value"])
+    (run,) = Path("runs").iterdir()
+    with (run / "table.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [row["arm"] for row in table] == ["this model", "the same network, untrained", "CNN", "5-mer ridge"]
+    assert float(table[3]["score"]) == pytest.approx(found["arms"]["kmers"]["score"]["value"], abs=1e-4)
+    assert f"| gc | mcc | 5-mer ridge | {table[3]['score']} |" in (run / "table.md").read_text()
+    assert len(json.loads((run / "environment.json").read_text())["data"]["gc.train"]["sha256"]) == 64
+
+
+def test_what_was_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe(baselines=["kmers"])
+    calls = []
+    tune = tuning_job.tune
+
+    def failing(*arguments: Any) -> Any:
+        calls.append(arguments[5])
+        if len(calls) == 2:
+            raise OSError("no space left")
+        return tune(*arguments)
+
+    monkeypatch.setattr(tuning_job, "tune", failing)
+    assert main(["run", "tune.yaml"]) == 1
+    assert main(["run", "tune.yaml"]) == 0
+    assert [place.name for place in calls] == ["model-1", "model-2", "model-2"]
+    assert list(results()["tasks"]["gc"]["arms"]) == ["model", "kmers"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"tasks": {"gc": {"train": "none.csv", "test": "test.csv"}}}, "no file none.csv, neither from here nor"),
+        ({"tasks": {"gc": {"train": "train.csv", "test": "test.csv"}}}, "has no column 'label' or"),
+        ({"pretrained": "x"}, "give either pretrained"),
+        ({"tuned": "lora"}, "tuned is 'lora', which is for a pretrained model"),
+        ({"model": None, "pretrained": "nowhere"}, "nowhere"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(
+    fields: dict[str, Any], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe(**fields)
+    assert main(["run", "tune.yaml"]) == 2
+    assert message in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("protocol", ["sound", "official"])
+def test_check_reads_the_data_and_writes_nothing(protocol: str, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe(protocol=protocol)
+    assert main(["check", "tune.yaml"]) == 0
+    assert "jobs   5: model, cnn, kmers, seeds 1, 2" in capsys.readouterr().out
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(("name", "tasks"), [("genomic_benchmarks", 8), ("nucleotide_transformer", 18), ("gue", 28)])
+def test_a_missing_suite_says_what_to_get(name: str, tasks: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", name, "--resolved"]) == 0
+    resolved = yaml.safe_load(capsys.readouterr().out)
+    assert len(resolved["tasks"]) == tasks
+    readouts = {
+        protocol: {task["readout"] for task in _resolved(name, protocol, capsys)["tasks"].values()}
+        for protocol in ("sound", "official")
+    }
+    assert readouts == {"sound": {"invariant", "equivariant"}, "official": {"invariant"}}
+    assert main(["check", name]) == 2
+    err = capsys.readouterr().err
+    assert "Download it: http" in err or "GUE.zip" in err
+    assert f"Put it there: {name}" in err
+
+
+def _resolved(name: str, protocol: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["show", name, "--resolved", "--set", f"protocol={protocol}"]) == 0
+    found: dict[str, Any] = yaml.safe_load(capsys.readouterr().out)
+    return found
+
+
+def test_published_scores_stand_beside_ours_and_say_when_they_cannot_be_compared() -> None:
+    place = Path("gue/tf_2")
+    place.mkdir(parents=True)
+    for split, source in (("train", "train.csv"), ("dev", "test.csv"), ("test", "test.csv")):
+        (place / f"{split}.csv").write_text(Path(source).read_text().replace("y\n", "label\n"))
+    recipe(suite="gue", folder="gue", only=["tf_2"], tasks={}, baselines=["kmers"], seeds=[1])
+    assert main(["run", "tune.yaml"]) == 0
+    found = results()["tasks"]["tf_2"]
+    assert found["metric"] == "mcc"
+    assert found["published"]["scores"] == {"DNABERT-2 117M": [0.665]}
+    assert found["published"]["not_comparable"].startswith("other rows: 60 to train and 31 to test on")
+    (run,) = Path("runs").iterdir()
+    assert "| tf_2 | mcc | DNABERT-2 117M (published, not comparable) | 0.6650 |" in (run / "table.md").read_text()
+    assert main(["run", str(run / "recipe.yaml")]) == 0, "the resolved recipe is a recipe"
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "protocol", "against"),
+    [
+        ("nucleotide_transformer", "H3", "official", "protocol official: the authors average mcc over batches"),
+        ("nucleotide_transformer", "H3", "sound", "protocol sound: the published scores are"),
+        ("genomic_benchmarks", "human_enhancers_cohn", "official", None),
+        ("gue", "tf_2", "sound", None),
+    ],
+)
+def test_on_the_rows_of_the_suite_the_protocol_and_the_metric_decide(
+    name: str, task: str, protocol: Literal["official", "sound"], against: str | None
+) -> None:
+    files = TaskFiles.model_validate(suite_tasks(name, "folder", [task], {}, protocol)[task])
+    counts = suite(name).task(task).rows
+    test = counts["test"] if "test" in counts else counts["train and test"] - counts["train"]
+    data: Any = SimpleNamespace(train=range(counts["train"]), valid=(), test=range(test))
+    reason = published(files, protocol, data)["not_comparable"]
+    assert reason is None if against is None else reason.startswith(against)
