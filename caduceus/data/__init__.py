@@ -12,29 +12,45 @@ from caduceus.data.order import Batches, sample_windows, shuffled
 from caduceus.data.pretraining import MaskedLMData
 from caduceus.data.repeats import Repeats, find_repeats
 from caduceus.data.score import Score
+from caduceus.data.sequences import Named, Region, bed_regions, fasta_sequences, region_sequences, table_sequences
 from caduceus.data.tables import Table, read_table
+from caduceus.data.variant_files import Record, VariantFile
+from caduceus.data.variant_survey import Survey, survey
+from caduceus.data.variants import REASONS, Allele, Bases, ContigNames, Judge
 from caduceus.data.windows import Window, WindowReport, Windows
 
 __all__ = [
+    "REASONS",
+    "Allele",
+    "Bases",
     "Batches",
     "ContextModel",
+    "ContigNames",
     "Genome",
     "IntervalIds",
     "Intervals",
+    "Judge",
     "Labelled",
     "Masked",
     "MaskedLMData",
+    "Named",
+    "Record",
+    "Region",
     "Repeats",
     "Row",
     "Score",
+    "Survey",
     "Table",
+    "VariantFile",
     "Window",
     "WindowReport",
     "Windows",
+    "bed_regions",
     "cache_dir",
     "context_models",
     "cut_windows",
     "ecoli_path",
+    "fasta_sequences",
     "find_repeats",
     "from_coordinates",
     "is_base",
@@ -47,7 +63,10 @@ __all__ = [
     "official_windows",
     "read_class_folder",
     "read_table",
+    "region_sequences",
     "sample_windows",
     "shuffled",
     "sound_windows",
+    "survey",
+    "table_sequences",
 ]

@@ -4,5 +4,10 @@ catalogue    every task of the benchmark suites: classes, lengths, metric, publi
 metrics      scores over a whole test set, by scikit-learn
 intervals    bootstrap intervals of a score, and of a difference on the same rows
 calibration  whether probabilities are what they say; confusion matrices
+ranking      area under the ROC curve and rank correlation, with intervals in closed form; no scikit-learn
 kmers, cnn   what a model must be better than: the floor of composition, and the paper's CNN
 """
+
+from caduceus.evaluate.ranking import Measure, auroc, midranks, spearman
+
+__all__ = ["Measure", "auroc", "midranks", "spearman"]

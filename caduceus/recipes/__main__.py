@@ -1,4 +1,4 @@
-"""``python -m caduceus.recipes``: list, show, fetch, check, run, doctor.
+"""``python -m caduceus.recipes``: list, show, fetch, check, run, join, doctor.
 
 Exit status: 0 done, 1 failure, 2 bad input; with a checkpoint from which the same command continues: 124 stopped at
 max_time, 128 + N by signal N (129 SIGHUP, 130 SIGINT, 138 SIGUSR1, 143 SIGTERM).
@@ -78,6 +78,12 @@ def _run(told: argparse.Namespace) -> None:
         print(recipe.summary(folder, results))
 
 
+def _join(told: argparse.Namespace) -> None:
+    from caduceus.recipes.join import join
+
+    print(join(told.runs, told.out))
+
+
 def _doctor(told: argparse.Namespace) -> None:
     from caduceus.recipes.doctor import diagnosis
 
@@ -102,6 +108,11 @@ def _parser() -> argparse.ArgumentParser:
         "check", _check, "validate, find files, build the model, assert its properties, estimate; write nothing"
     )
     run = command("run", _run, "do it; the same recipe again continues, or shows the result of a finished run")
+    joined = command(
+        "join", _join, "put the shards of a scoring run together: the files that one run would have written"
+    )
+    joined.add_argument("out", type=Path, metavar="OUT", help="a folder for the whole files; made if absent")
+    joined.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="the run folders of all shards, in any order")
     command("doctor", _doctor, "what this machine has: versions, backends, device, extras, folders")
     for each in (show, check, run):
         each.add_argument("recipe", metavar="NAME", help="a path, or a name that `list` shows, with or without .yaml")

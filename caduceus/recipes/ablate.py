@@ -10,7 +10,7 @@ from caduceus.recipes.ablation_report import report
 from caduceus.recipes.confidence import mean_interval
 from caduceus.recipes.environment import environment
 from caduceus.recipes.prepare import prepared_model, read_data
-from caduceus.recipes.pretrain import duration, same_data
+from caduceus.recipes.pretrain import duration
 from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
@@ -23,7 +23,7 @@ def run(recipe: Ablation, folder: RunFolder) -> Results:
     """Do what is left of it, into ``folder``; the report is made anew after each run."""
     first = recipe.recipe(next(iter(recipe.members)), recipe.seeds[0])
     now = environment(first, first.files(), world_size(first))
-    same_data(folder, now["data"])
+    folder.refuse_other_files(now["data"])
     folder.begin(now)
     runs = list(recipe.folders(folder))
     for number, (member, seed, own) in enumerate(runs, 1):

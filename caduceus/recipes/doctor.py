@@ -22,6 +22,7 @@ EXTRAS = {
     "hub": ("huggingface_hub",),
     "parquet": ("pyarrow",),
     "plots": ("matplotlib",),
+    "predict": ("pyarrow", "pyBigWig"),
     "tensorboard": ("tensorboard",),
     "test": ("hypothesis", "pytest"),
     "wandb": ("wandb",),

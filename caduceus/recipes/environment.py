@@ -47,9 +47,16 @@ def here_and_now(backend: str) -> dict[str, Any]:
 def environment(recipe: Pretraining | Finetuning, files: dict[str, str], world: int) -> dict[str, Any]:
     """Plain values for environment.json of a training run."""
     return {
-        **here_and_now(machine.kernels(recipe.backend, recipe.accelerator).name),
+        **surroundings(machine.kernels(recipe.backend, recipe.accelerator).name, files),
         "devices": world,
         "precision": precision(recipe),
         "seed": recipe.seed,
+    }
+
+
+def surroundings(backend: str, files: dict[str, str]) -> dict[str, Any]:
+    """What environment.json holds of any run that reads ``files``, by name."""
+    return {
+        **here_and_now(backend),
         "data": {name: {"path": path, "sha256": sha256(Path(path))} for name, path in files.items()},
     }

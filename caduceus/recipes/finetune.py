@@ -27,7 +27,9 @@ def run(recipe: Finetuning, folder: RunFolder) -> Results:
     """Read every task, train every arm with every seed, score; what was done before is not done again."""
     with Signals() as signals:
         base, tasks = _prepared(recipe)
-        folder.begin(environment(recipe, _files(recipe), 1))
+        now = environment(recipe, _files(recipe), 1)
+        folder.refuse_other_files(now["data"])
+        folder.begin(now)
         results: Results = {"protocol": recipe.protocol, "tasks": {}}
         for name, data in tasks.items():
             place, files = folder.path / "tasks" / name, recipe.tasks[name]

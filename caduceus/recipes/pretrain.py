@@ -29,7 +29,7 @@ def run(recipe: Pretraining, files: dict[str, str], folder: RunFolder) -> Result
         where = "cpu" if recipe.accelerator == "cpu" else device()
         if process_rank() == 0:
             now = environment(recipe, files, plan.world)
-            same_data(folder, now["data"])
+            folder.refuse_other_files(now["data"])
             folder.begin(now)
             with refusing():
                 keep_baselines(recipe, folder, splits, where)
@@ -53,17 +53,6 @@ def check(recipe: Pretraining) -> None:
     say(f"memory about {found.memory / 1e9:.1f} GB on a device")
     read_data(recipe, recipe.files())
     say("ready")
-
-
-def same_data(folder: RunFolder, now: dict[str, dict[str, str]]) -> None:
-    """Refuse to continue with other files than the run began with."""
-    before = folder.environment().get("data", now)
-    changed = [name for name in now if before.get(name, {}).get("sha256") != now[name]["sha256"]]
-    if changed:
-        raise Refused(
-            f"the run in {folder.path} began with another {' and '.join(changed)} (its sha256 differs); "
-            "put that file back, or give another folder by --out"
-        )
 
 
 def duration(seconds: float) -> str:

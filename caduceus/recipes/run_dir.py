@@ -83,6 +83,16 @@ class RunFolder:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         return found
 
+    def refuse_other_files(self, now: dict[str, dict[str, str]]) -> None:
+        """Refused if the run began with other files than those of now, by their sha256."""
+        before = self.environment().get("data", now)
+        changed = [name for name in now if before.get(name, {}).get("sha256") != now[name]["sha256"]]
+        if changed:
+            raise Refused(
+                f"the run in {self.path} began with another {' and '.join(changed)} (its sha256 differs); "
+                "put that file back, or give another folder by --out"
+            )
+
     def results(self) -> Results:
         found: Results = json.loads((self.path / RESULTS).read_text(encoding="utf-8"))
         return found

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 KINDS = {
     "ablation": "caduceus.recipes.ablation:Ablation",
     "bench": "caduceus.recipes.bench:Bench",
+    "embed": "caduceus.recipes.embedding:Embedding",
     "finetune": "caduceus.recipes.finetuning:Finetuning",
     "pretrain": "caduceus.recipes.pretraining:Pretraining",
+    "regions": "caduceus.recipes.region_scoring:RegionScoring",
+    "variants": "caduceus.recipes.variant_scoring:VariantScoring",
 }
 
 Results = dict[str, Any]

@@ -1,0 +1,115 @@
+"""Named sequences from files, one at a time: FASTA, regions of a genome, or a table."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from Bio.SeqIO.FastaIO import SimpleFastaParser
+
+from caduceus.data.genome import Genome
+from caduceus.data.variants import ContigNames
+from caduceus.symmetry import reverse_complement
+
+
+class Named(NamedTuple):
+    """A sequence and what to call it: the first word of a FASTA header, contig:start-end, or a table's name."""
+
+    name: str
+    sequence: str
+
+
+class Region(NamedTuple):
+    """Bases [start, end) of a contig, counted from 0; ``reverse``: of the other strand."""
+
+    contig: str
+    start: int
+    end: int
+    reverse: bool = False
+
+
+def fasta_sequences(path: str | os.PathLike[str]) -> Iterator[Named]:
+    """The records of a FASTA file, plain or gzip.
+
+    Raises:
+        FileNotFoundError: there is no such file. ValueError: it holds no record, or one without sequence.
+    """
+    count = 0
+    with _opened(path) as file:
+        for title, sequence in SimpleFastaParser(file):
+            name = title.split()[0] if title.split() else f"record {count + 1}"
+            if not sequence:
+                raise ValueError(f"{path}: record {name!r} has no sequence")
+            count += 1
+            yield Named(name, sequence)
+    if not count:
+        raise ValueError(f"{path} holds no FASTA record, expected a line that begins with '>'")
+
+
+def table_sequences(path: str | os.PathLike[str], column: str = "sequence") -> Iterator[Named]:
+    """A column of a CSV or TSV file with a header; named by its column ``name`` or ``id``, else by the row's number.
+
+    Raises:
+        FileNotFoundError: there is no such file. ValueError: it has no such column, or a row without sequence.
+    """
+    with _opened(path) as file:
+        head = file.readline()
+        separator = "\t" if "\t" in head else ","
+        columns = next(csv.reader([head.strip("\ufeff\r\n")], delimiter=separator), [])
+        if column not in columns:
+            raise ValueError(f"{path} has no column {column!r}; it has {', '.join(columns) or 'none'}")
+        at = columns.index(column)
+        named = next((columns.index(name) for name in ("name", "id") if name in columns), None)
+        for number, row in enumerate(csv.reader(file, delimiter=separator), 1):
+            if len(row) <= at or not row[at].strip():
+                raise ValueError(f"{path}: row {number} has no {column}")
+            yield Named(str(number) if named is None else row[named], row[at].strip())
+
+
+def region_sequences(bed: str | os.PathLike[str], genome: Genome) -> Iterator[Named]:
+    """The regions of a BED file; with - in the sixth field, the reverse complement. Errors as `bed_regions`."""
+    for contig, start, end, reverse in bed_regions(bed, genome):
+        sequence = genome.fetch(contig, start, end)
+        name = f"{contig}:{start}-{end}" + ("(-)" if reverse else "")
+        yield Named(name, reverse_complement(sequence) if reverse else sequence)
+
+
+def bed_regions(bed: str | os.PathLike[str], genome: Genome) -> Iterator[Region]:
+    """The lines of a BED file, contigs by the genome's names.
+
+    Raises:
+        FileNotFoundError: there is no such file. ValueError: a line is malformed or lies outside the genome.
+    """
+    names = ContigNames(genome.contigs)
+    count = 0
+    with _opened(bed) as file:
+        for number, line in enumerate(file, 1):
+            fields = line.split()
+            if not fields or fields[0].startswith("#") or fields[0] in ("track", "browser"):
+                continue
+            if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()):
+                raise ValueError(f"{bed}: line {number}: expected contig, start, end, got {line.strip()!r}")
+            contig, start, end = names.find(fields[0]) or fields[0], int(fields[1]), int(fields[2])
+            try:
+                genome.check(contig, start, end)
+            except ValueError as error:
+                raise ValueError(f"{bed}: line {number}: {error}") from error
+            if start == end:
+                raise ValueError(f"{bed}: line {number}: {contig}:{start}-{end} is empty")
+            count += 1
+            yield Region(contig, start, end, fields[5:6] == ["-"])
+    if not count:
+        raise ValueError(f"{bed} has no regions, expected at least one line: contig, start, end")
+
+
+def _opened(path: str | os.PathLike[str]) -> TextIO:
+    source = Path(path).expanduser()
+    if not source.is_file():
+        raise FileNotFoundError(f"no file at {source}")
+    with source.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(source, "rt", encoding="utf-8") if packed else source.open(encoding="utf-8", newline="")

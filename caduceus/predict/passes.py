@@ -1,0 +1,102 @@
+"""Rows through a model in batches: rows of one length together, those that need no mask apart from those that do.
+
+Which rows share a batch follows from the rows alone, so the same rows in the same order give the same bits again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caduceus.alphabet import BASES, MASK
+from caduceus.nn.token_model import TokenModel
+from caduceus.predict.models import asking
+from caduceus.predict.windows import Window
+
+TOKENS = 1 << 14
+Key = TypeVar("Key")
+
+
+class Row(NamedTuple):
+    """A window with these positions read as [MASK]."""
+
+    window: Window
+    masked: tuple[int, ...] = ()
+
+
+def base_logits(
+    model: TokenModel, rows: Iterable[tuple[Key, Row]], tokens: int = TOKENS
+) -> Iterator[tuple[Key, np.ndarray]]:
+    """Logits of A, C, G, T at the masked positions of each row, (masked, 4) float64, in no particular order."""
+
+    def gathered(ids: Tensor, mask: Tensor | None, group: list[Row]) -> list[np.ndarray]:
+        at = [(i, position) for i, row in enumerate(group) for position in row.masked]
+        which, where = torch.tensor(at, device=ids.device).unbind(1)
+        logits = model(ids, mask)[which, where][:, list(BASES)].double().cpu().numpy()
+        return np.split(logits, np.cumsum([len(row.masked) for row in group])[:-1])
+
+    return _batched(model, rows, gathered, tokens)
+
+
+def pooled_features(
+    model: TokenModel, rows: Iterable[tuple[Key, Row]], margin: int, tokens: int = TOKENS
+) -> Iterator[tuple[Key, np.ndarray]]:
+    """Mean of the features of each strand, (2, C) float64, without ``margin`` positions at each end and masked ones."""
+
+    features: Any = model.features
+
+    def pooled(ids: Tensor, mask: Tensor | None, group: list[Row]) -> list[np.ndarray]:
+        inner = slice(margin, ids.shape[1] - margin)
+        total = features(ids, mask)[:, :, inner].double().sum(2)
+        valid = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask
+        count = valid[:, inner].sum(1).clamp(min=1)
+        return list((total / count[:, None, None]).cpu().numpy())
+
+    return _batched(model, rows, pooled, tokens)
+
+
+def _batched(
+    model: TokenModel,
+    rows: Iterable[tuple[Key, Row]],
+    function: Callable[[Tensor, Tensor | None, list[Row]], list[np.ndarray]],
+    tokens: int,
+) -> Iterator[tuple[Key, np.ndarray]]:
+    waiting: dict[tuple[int, bool], list[tuple[Key, Row]]] = {}
+    device = next(model.parameters()).device
+
+    def run(group: list[tuple[Key, Row]], whole: bool) -> Iterator[tuple[Key, np.ndarray]]:
+        ids, mask = _stacked([row for _, row in group])
+        with asking(model):
+            found = function(ids.to(device), None if whole else mask.to(device), [row for _, row in group])
+        yield from zip([key for key, _ in group], found, strict=True)
+
+    for key, row in rows:
+        length, whole = len(row.window.ids), bool(row.window.valid.all())
+        group = waiting.setdefault((length, whole), [])
+        group.append((key, row))
+        if len(group) >= max(1, tokens // length):
+            yield from run(waiting.pop((length, whole)), whole)
+    for (_, whole), group in waiting.items():
+        yield from run(group, whole)
+
+
+def _stacked(rows: list[Row]) -> tuple[Tensor, Tensor]:
+    ids = np.stack([row.window.ids for row in rows]).astype(np.int64)
+    for i, row in enumerate(rows):
+        ids[i, list(row.masked)] = MASK
+    return torch.from_numpy(ids), torch.from_numpy(np.stack([row.window.valid for row in rows]))
+
+
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """log P over A, C, G, T of logits (..., 4), adding complementary bases first: the same bits on either strand.
+
+    >>> np.exp(log_probabilities(np.zeros((1, 4)))).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+    shifted = logits - logits.max(-1, keepdims=True)
+    a, c, g, t = np.moveaxis(np.exp(shifted), -1, 0)
+    return shifted - np.log((a + t) + (c + g))[..., None]

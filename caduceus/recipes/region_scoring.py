@@ -1,0 +1,56 @@
+"""The recipe of scoring every base of regions, as data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from caduceus.recipes.asking import Asking
+from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.schema import Results
+
+
+class RegionScoring(Asking):
+    """Tracks over the regions of a BED file.
+
+    Attributes:
+        fasta: the genome. regions: a BED file; regions that overlap or touch are made one.
+        window, every, tile: as `caduceus.predict.Tiling`.
+        format: bigwig or bedgraph, a file for each track.
+    """
+
+    task: Literal["regions"]
+    fasta: str | None = None
+    regions: str | None = None
+    window: int = Field(default=1025, gt=0)
+    every: int | None = Field(default=8, ge=2)
+    tile: int = Field(default=1024, gt=0)
+    format: Literal["bigwig", "bedgraph"] = "bedgraph"
+
+    @field_validator("window")
+    @classmethod
+    def _odd(cls, window: int) -> int:
+        if window % 2 == 0:
+            raise ValueError(f"window is {window}, expected an odd number, such as 1025")
+        return window
+
+    def files(self) -> dict[str, str]:
+        """Every file that is read, by name; Refused says which are missing."""
+        return self.found({"fasta": self.fasta, "regions": self.regions}, {})
+
+    def check(self) -> None:
+        from caduceus.recipes.score_regions import check
+
+        check(self, self.files())
+
+    def run(self, folder: RunFolder) -> Results:
+        files = self.files()
+        from caduceus.recipes.score_regions import run
+
+        return run(self, files, folder)
+
+    def summary(self, folder: RunFolder, results: Results) -> str:
+        found = "; ".join(f"{name} {mean:.4f}" for name, mean in results["mean"].items())
+        written = "\n".join(f"written     {folder.path / name}" for name in results["outputs"])
+        return f"\n{self.name}: {results['bases']:,} bases; on average {found}\n{written}"

@@ -1,0 +1,96 @@
+"""Variants of a file to scores, in constant memory: checked, surveyed, and scored chunk by chunk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from caduceus.predict.models import inner_spec
+from caduceus.predict.variant_table import CHUNK
+from caduceus.recipes.environment import surroundings
+from caduceus.recipes.growing import Growing
+from caduceus.recipes.progress import Progress
+from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.schema import Results
+from caduceus.recipes.variant_ranking import ranking
+from caduceus.recipes.variant_scoring import VariantScoring
+from caduceus.recipes.variant_work import TABLE, Work
+from caduceus.train.bar import say
+from caduceus.train.machine import kernels
+from caduceus.train.properties import assert_declared
+from caduceus.train.signals import Signals, Stopped
+
+
+def run(recipe: VariantScoring, files: dict[str, str], folder: RunFolder) -> Results:
+    """Survey, score, rank; what was done before is continued."""
+    with Signals() as signals:
+        work = _announced(recipe, files)
+        now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
+        folder.refuse_other_files(now["data"])
+        folder.begin(now)
+        work.begin_scoring()
+        outputs = Growing(folder.path, work.outputs)
+        if outputs.done == 0:
+            outputs.append(work.header())
+        progress = _score(work, outputs, signals)
+        outputs.finish(work.ending())
+        results = _results(work, folder.path, progress)
+        folder.finish(results)
+        outputs.forget()
+        return results
+
+
+def check(recipe: VariantScoring, files: dict[str, str]) -> None:
+    """Everything short of scoring."""
+    work = _announced(recipe, files)
+    say(f"shard {recipe.shard}: {len(work.chunks):,} of {-(-work.survey.records // CHUNK):,} chunks of {CHUNK} records")
+    say("ready")
+
+
+def _score(work: Work, outputs: Growing, signals: Signals) -> Progress:
+    first = work.chunks.start + outputs.done - 1
+    total = min(work.chunks.stop * CHUNK, work.survey.records) - work.chunks.start * CHUNK
+    progress = Progress(max(total, 0), (first - work.chunks.start) * CHUNK, "variants")
+    if outputs.done > 1:
+        say(f"continuing from record {first * CHUNK + 1:,}")
+    signals.patient = True
+    for records in work.records(first):
+        outputs.append(work.pieces(records))
+        progress.add(len(records))
+        if signals.code:
+            progress.close()
+            raise Stopped(signals.code, f"stopped after {progress.done:,} of {progress.total:,} records")
+    signals.patient = False
+    progress.close()
+    return progress
+
+
+def _results(work: Work, folder: Path, progress: Progress) -> Results:
+    found = work.survey
+    results: Results = {
+        "records": found.records,
+        "alleles": found.alleles,
+        "scored": found.scored,
+        "not_scored": dict(sorted(found.reasons.items())),
+        "mismatched": found.mismatched,
+        "renamed": found.renamed,
+        "shard": work.recipe.shard,
+        "records_of_shard": progress.total,
+        "seconds": progress.seconds,
+        "per_minute": progress.per_minute,
+        "outputs": list(work.outputs),
+    }
+    if work.recipe.truth:
+        results["ranking"] = ranking(folder / TABLE, work.recipe.truth)
+    return results
+
+
+def _announced(recipe: VariantScoring, files: dict[str, str]) -> Work:
+    work = Work(recipe, files)
+    parameters = sum(parameter.numel() for parameter in work.model.parameters())
+    say(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
+    say(f"model  {recipe.model}: {parameters:,} parameters, {inner_spec(work.model).equivariance}")
+    for line in assert_declared(getattr(work.model, "model", work.model)):
+        say(f"       {line}")
+    for line in str(work.survey).splitlines():
+        say(f"data   {line}")
+    return work

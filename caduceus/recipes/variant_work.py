@@ -1,0 +1,117 @@
+"""What turns records into lines: the model, its controls, and what is known of a variant besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import nan
+
+from caduceus.construct import build
+from caduceus.data import Allele, Genome, Intervals, Record, VariantFile, survey
+from caduceus.predict.controls import Composition, Starts
+from caduceus.predict.scoring import Scorer, Scoring, copied
+from caduceus.predict.variant_table import CHUNK, Scored, in_chunks, judge_for, scored
+from caduceus.recipes.prepare import refusing
+from caduceus.recipes.variant_facts import SplitOf, TruthOf
+from caduceus.recipes.variant_scoring import VariantScoring
+from caduceus.recipes.variant_text import BGZF_END, Values, as_bytes, table_header, table_lines, vcf_header, vcf_line
+from caduceus.train.machine import kernels
+
+TABLE = "variants.tsv"
+
+
+class Work:
+    """Everything that turns records into text; Refused says what is wrong with the input.
+
+    Attributes:
+        survey: of the whole file. chunks: numbers of the chunks of this shard.
+    """
+
+    def __init__(self, recipe: VariantScoring, files: dict[str, str]) -> None:
+        self.recipe = recipe
+        with refusing():
+            self.model = recipe.load_model()
+            self.genome, self.file = Genome(files["fasta"]), VariantFile(files["variants"])
+            scoring = Scoring(recipe.window, recipe.radius, recipe.neighbours, recipe.tokens)
+            self.scorer = Scorer(self.model, self.genome, scoring)
+            self.judge = judge_for(self.model, self.genome, recipe.window, recipe.longest)
+            self.survey = survey(self.file, self.judge, most_mismatched=recipe.most_mismatched)
+            self.truth = recipe.truth and TruthOf(recipe.truth, self.file)
+            genes, intervals = files.get("controls.genes"), files.get("intervals")
+            self.starts = Starts(genes, self.genome) if genes else None
+            self.split = SplitOf(Intervals.read(intervals), self.genome) if intervals else None
+        which, count = recipe.part
+        total = -(-self.survey.records // CHUNK)
+        self.chunks = range(total * which // count, total * (which + 1) // count)
+
+    def begin_scoring(self) -> None:
+        """What only scoring needs: the control weights, and the genome's trinucleotides."""
+        controls = self.recipe.controls
+        self.composition = Composition(self.genome, controls.composition_bases)
+        self.untrained: Scorer | None = None
+        if controls.untrained:
+            fresh = build(
+                self.model.spec,
+                backend=kernels(self.recipe.backend, self.recipe.accelerator),
+                seed=controls.seed,
+                device=self.recipe.device(),
+            )
+            self.untrained = Scorer(fresh, self.genome, Scoring(self.recipe.window, None, None, self.recipe.tokens))
+
+    @property
+    def outputs(self) -> tuple[str, str]:
+        return ("variants.vcf.gz" if self.file.packed else "variants.vcf"), TABLE
+
+    def records(self, first: int) -> Iterator[list[Record]]:
+        """Lists of records, from chunk ``first`` on to the last of this shard."""
+        last = min(self.chunks.stop * CHUNK, self.survey.records)
+        return in_chunks(self.file.records(first * CHUNK, last))
+
+    def header(self) -> dict[str, bytes]:
+        vcf, table = self.outputs
+        text = vcf_header(self.file, self.genome)
+        return {vcf: as_bytes([text], self.file.packed), table: table_header().encode()}
+
+    def ending(self) -> dict[str, bytes]:
+        """What ends each output."""
+        vcf, table = self.outputs
+        return {vcf: BGZF_END if self.file.packed else b"", table: b""}
+
+    def pieces(self, records: list[Record]) -> dict[str, bytes]:
+        """What a chunk adds to each output."""
+        found = scored(records, self.judge, self.scorer)
+        alleles = [allele for each in found for allele in each.judged if isinstance(allele, Allele)]
+        control = iter(self._controls(alleles))
+        values = [self._values(each, lambda: next(control)) for each in found]
+        pairs = list(zip(records, values, strict=True))
+        vcf, table = self.outputs
+        return {
+            vcf: as_bytes((vcf_line(r, v, self.file.is_vcf) for r, v in pairs), self.file.packed),
+            table: as_bytes((table_lines(r, v) for r, v in pairs), False),
+        }
+
+    def _controls(self, alleles: list[Allele]) -> list[dict[str, float]]:
+        substitutions = [a for a in alleles if len(a.ref) == len(a.alt)]
+        copies = self.scorer([copied(a) for a in substitutions]) if substitutions else []
+        fresh = self.untrained(substitutions) if self.untrained and substitutions else []
+        by_allele = {
+            a: {"copied_llr": copy.llr, "untrained_llr": fresh[i].llr if fresh else nan}
+            for i, (a, copy) in enumerate(zip(substitutions, copies, strict=True))
+        }
+        found = []
+        for a in alleles:
+            trinucleotide, cpg = self.composition(a)
+            distance = self.starts(a) if self.starts else nan
+            counted = {"trinucleotide": trinucleotide, "cpg": cpg, "tss_distance": distance}
+            found.append({**by_allele.get(a, {}), **counted})
+        return found
+
+    def _values(self, each: Scored, next_control: Callable[[], dict[str, float]]) -> list[Values]:
+        truths = self.truth(each.record) if self.truth else [nan] * len(each.record.alts)
+        found = []
+        for judged, score, truth in zip(each.judged, each.scores, truths, strict=True):
+            if isinstance(judged, str):
+                found.append(Values({"truth": truth}, note=judged))
+            else:
+                split = self.split(judged) if self.split else ""
+                found.append(Values({**score._asdict(), **next_control(), "truth": truth}, split))
+        return found
