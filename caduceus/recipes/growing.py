@@ -62,7 +62,7 @@ class Growing:
         (self.folder / _JOURNAL).unlink(missing_ok=True)
 
     def _part(self, name: str) -> Path:
-        return self.folder / f".{name}.part"
+        return self.folder / f".{name}.growing"  # not what `sweep` takes for left over
 
     def _state(self) -> dict[str, Any]:
         path = self.folder / _JOURNAL

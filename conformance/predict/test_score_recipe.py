@@ -166,7 +166,7 @@ from caduceus.recipes.__main__ import main
 
 tables.CHUNK = scoring.CHUNK = working.CHUNK = CHUNK
 tables.in_chunks.__defaults__ = (CHUNK,)
-journal, part = Path("parts/progress.json"), Path("parts/.variants.tsv.part")
+journal, part = Path("parts/progress.json"), Path("parts/.variants.tsv.growing")
 
 def begin():
     pid = os.fork()
