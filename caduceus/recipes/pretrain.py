@@ -23,7 +23,7 @@ from caduceus.train.signals import Signals
 
 def run(recipe: Pretraining, files: dict[str, str], folder: RunFolder) -> Results:
     """Build and assert, read, train, conclude; what was done before is continued."""
-    with Signals(recipe.seconds) as signals:
+    with Signals(recipe.time_limit) as signals:
         model, plan = prepared_model(recipe)
         splits = read_data(recipe, files)
         where = "cpu" if recipe.accelerator == "cpu" else device()

@@ -140,10 +140,10 @@ class Training(Settings):
         return self
 
     @property
-    def seconds(self) -> float | None:
+    def time_limit(self) -> float | None:
         """``max_time`` in seconds.
 
-        >>> Training(max_time="1:02:00:05").seconds, Training(max_time="02:00:00").seconds
+        >>> Training(max_time="1:02:00:05").time_limit, Training(max_time="02:00:00").time_limit
         (93605.0, 7200.0)
         """
         found = _TIME.fullmatch(self.max_time or "")

@@ -52,7 +52,7 @@ def test_compiled_layers_are_the_layers(backend: CpuBackend, seen: list[str]) ->
         found, _ = activations.trained(model, ids, None, checkpointed)
         assert found.keys() == plain.keys()
         assert max(distance(found[name], plain[name]) for name in plain) <= 1e-5
-    assert {"caduceus.cpu_scan.default", "caduceus.cpu_conv.default", "caduceus.cpu_norm.default"} <= set(seen)
+    assert {"caduceus.cpu_mamba.default", "caduceus.cpu_norm.default"} <= set(seen)
     count = len(seen)
     caduceus.check.assert_equivariant(model, lengths=(1, 17))
     assert len(seen) == count, "evaluation was compiled too"

@@ -23,8 +23,8 @@ HELD = (
     "models: gradients of the reference",
     "masks: padding changes nothing",
     "equivariance: at every length",
-    "golden logits",
-    "golden gradients",
+    "golden: logits, features and loss",
+    "golden: gradients of the loss, of the largest entry",
 )
 
 

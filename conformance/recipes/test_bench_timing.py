@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from caduceus.bench.contestant import Ready
 from caduceus.bench.entries import entries
 from caduceus.bench.measure import Conditions, measure
 from caduceus.bench.work import Work
-from caduceus.conformance.recipes.bench_examples import ALLOWED, LIMITS, model
+from caduceus.conformance.recipes.bench_examples import ALLOWED, LIMITS, Fatal, model
 
 
 class FakeClock:
@@ -64,19 +63,6 @@ class Fake:
     def ready(self, work: Work, device: str) -> Ready:
         x = torch.tensor(self.rate * work.length**self.power, requires_grad=True, dtype=torch.float64)
         return Ready(lambda: x * 1, [x])
-
-
-@dataclass(frozen=True)
-class Fatal:
-    """Ends its process, or asks for more memory than it may."""
-
-    name: str
-    memory: int
-
-    def ready(self, work: Work, device: str) -> Ready:
-        if self.memory == 0:
-            os._exit(3)
-        return Ready(lambda: torch.empty(self.memory, dtype=torch.uint8))
 
 
 @pytest.fixture

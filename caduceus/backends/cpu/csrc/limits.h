@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <vector>
 
 #include "functions.h"
 #include "task.h"
@@ -20,27 +19,31 @@ namespace CADUCEUS_ISA {
 // Makes the compiler believe that v is looked at.
 inline void observe(const VF& v) { asm volatile("" : : "m"(v)); }
 
-// pass(thread, n) is the n-th pass of a thread, `units` of work.
+constexpr int64_t MOST_PASSES = 1 << 16;
+
+// pass(thread, n) is the n-th pass of a thread, `units` of work. Plain arrays: a linker merges what templates of the
+// library are compiled to for several instruction sets.
 template <class F>
 double rate_of(int threads, double seconds, double units, const F& pass) {
     using clock = std::chrono::steady_clock;
     const auto until = clock::now() + std::chrono::duration<double>(seconds);
-    std::vector<double> rates(size_t(threads), 0.0);
-    for_each(threads, threads, 0, [&](int64_t thread, void*) {
-        std::vector<double> times;
+    const caduceus::Workspace memory(size_t(threads) * sizeof(double));
+    double* rates = static_cast<double*>(memory.data);
+    for_each(threads, threads, MOST_PASSES * sizeof(double), [&](int64_t thread, void* scratch) {
+        double* times = static_cast<double*>(scratch);
+        int64_t count = 0;
         auto before = clock::now();
         do {
-            pass(thread, int64_t(times.size()));
+            pass(thread, count);
             const auto now = clock::now();
-            times.push_back(std::chrono::duration<double>(now - before).count());
+            times[count++] = std::chrono::duration<double>(now - before).count();
             before = now;
-        } while (before < until);
-        const auto middle = times.begin() + std::ptrdiff_t(times.size() / 2);
-        std::nth_element(times.begin(), middle, times.end());
-        rates[size_t(thread)] = units / *middle;
+        } while (before < until && count < MOST_PASSES);
+        std::nth_element(times, times + count / 2, times + count);
+        rates[thread] = units / times[count / 2];
     });
     double total = 0;
-    for (double rate : rates) total += rate;
+    for (int i = 0; i < threads; i++) total += rates[i];
     return total;
 }
 
