@@ -112,7 +112,7 @@ def test_a_worker_that_dies_as_it_hands_over_a_batch_is_named(
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
     monkeypatch.setattr(loader, "DataLoader", broken)
-    assert recipes("run", "tiny", "--out", parts) == 1
+    assert recipes("run", "tiny", "--set", "workers=1", "--out", parts) == 1
     assert "a process that reads data died ([Errno" in capsys.readouterr().err
 
 
