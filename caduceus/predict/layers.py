@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from caduceus.nn.modes import evaluating
 from caduceus.nn.token_model import TokenModel
-from caduceus.predict.models import asking, both_strands, inner_spec
+from caduceus.predict.models import both_strands, inner_spec
 
 _NAME = re.compile(r"(mixer|residual)\.(\d+)")
 
@@ -44,7 +45,7 @@ class Layers:
     def __call__(self, ids: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """ids (B, L), mask (B, L) bool -> each layer (B, 2, L, C), each strand in its own order."""
         features: Any = self.model.features
-        with asking(self.model), self._kept() as found:
+        with evaluating(self.model), self._kept() as found:
             final = features(ids, mask)
         strands = {name: torch.stack(pair, 1) for name, pair in found.items()}
         return {name: final if name == "final" else strands[name] for name in self.names}

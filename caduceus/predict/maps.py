@@ -18,6 +18,7 @@ import torch
 
 from caduceus.alphabet import BASES
 from caduceus.data import Genome, is_base
+from caduceus.nn.modes import evaluating
 from caduceus.predict.models import inner_spec, language_model, uses_masks
 from caduceus.predict.one_hot import OneHot
 from caduceus.predict.passes import TOKENS, Row, base_logits, log_probabilities
@@ -99,11 +100,7 @@ def _gradient(model: Any, whole: Window, flank: int) -> np.ndarray:
         log_p = logits[:, inner, list(BASES)].log_softmax(-1)
         return log_p.gather(2, true[:, inner, None].to(log_p.device)).mean((1, 2))
 
-    was_training = model.training
-    model.eval()
-    parameter = next(model.parameters())
-    x = torch.nn.functional.one_hot(true, 4).mT.to(parameter).requires_grad_()
-    with torch.enable_grad():
+    x = torch.nn.functional.one_hot(true, 4).mT.to(next(model.parameters())).requires_grad_()
+    with evaluating(model), torch.enable_grad():
         (found,) = torch.autograd.grad(OneHot(model, likelihood)(x).sum(), x)
-    model.train(was_training)
     return found[0, :, inner].T.double().cpu().numpy()

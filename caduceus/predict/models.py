@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-import torch
 
 from caduceus.nn.model import Model as ModelModule
 from caduceus.nn.symmetrize import Symmetrize as SymmetrizeModule
@@ -51,15 +47,3 @@ def language_model(model: Any) -> TokenModel:
 def uses_masks(model: Any) -> bool:
     """Whether every mixer obeys masks, so that a window may pass the end of a contig."""
     return all(mixer.uses_mask for mixer in inner_spec(model).mixers)
-
-
-@contextmanager
-def asking(model: TokenModel) -> Iterator[None]:
-    """Eval mode without gradients; afterwards the mode is as it was."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(was_training)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from caduceus.alphabet import BASES, MASK
+from caduceus.nn.modes import evaluating
 from caduceus.nn.token_model import TokenModel
-from caduceus.predict.models import asking
 from caduceus.predict.windows import Window
 
 TOKENS = 1 << 14
@@ -70,7 +70,7 @@ def _batched(
 
     def run(group: list[tuple[Key, Row]], whole: bool) -> Iterator[tuple[Key, np.ndarray]]:
         ids, mask = _stacked([row for _, row in group])
-        with asking(model):
+        with evaluating(model):
             found = function(ids.to(device), None if whole else mask.to(device), [row for _, row in group])
         yield from zip([key for key, _ in group], found, strict=True)
 

@@ -13,8 +13,8 @@ import torch
 from caduceus.alphabet import BASES, PAD
 from caduceus.check import assert_bidirectional, assert_equivariant
 from caduceus.nn.model import Model
+from caduceus.nn.modes import evaluating
 from caduceus.parts import BiMamba
-from caduceus.train.scoring import evaluating
 
 _LENGTH = 12
 _MASK_TOLERANCE = 1e-5

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from caduceus.alphabet import BASES, MASK
 from caduceus.check import equivariance_error
 from caduceus.data import MaskedLMData, Score, is_base
 from caduceus.nn.model import Model
+from caduceus.nn.modes import evaluating
 from caduceus.nn.symmetrize import Symmetrize
 from caduceus.nn.token_model import TokenModel
 from caduceus.parts import Symmetrize as SymmetrizeSpec
@@ -97,15 +97,3 @@ def predict_each(model: nn.Module, ids: np.ndarray, positions: range, per_device
             logits = model(masked.to(device)).cpu()[rows, here]
             found.append(logits[:, list(BASES)].double().softmax(-1).numpy())
     return np.concatenate(found)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[torch.device]:
-    """Eval mode without gradients, and the mode as it was afterwards; gives the model's device."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield next(model.parameters()).device
-    finally:
-        model.train(was_training)

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from caduceus.data.finetuning import LabelledSamples
+from caduceus.nn.modes import evaluating
 from caduceus.train.batches import BatchPlan, rows_at_once
 from caduceus.train.classifier import Read, SequenceModel
 from caduceus.train.fit import CHECKPOINTS, make_trainer, quietly
 from caduceus.train.keeper import Keeper, newest
 from caduceus.train.loader import Loader, collate
-from caduceus.train.scoring import evaluating
 from caduceus.train.selection import Row, Selection
 from caduceus.train.signals import Signals, Stopped
 from caduceus.train.tuning_settings import Tuning
