@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from caduceus.extras import require
 from caduceus.recipes.errors import Refused
 from caduceus.recipes.find import data_path
-from caduceus.recipes.schema import Recipe
+from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.schema import Recipe, Results
 
 # Files of a checkpoint, in either layout, whose content is what the model is.
 _CHECKPOINT = ("spec.yaml", "config.json", "model.safetensors", "pytorch_model.bin")
@@ -26,6 +28,9 @@ class Asking(Recipe):
         threads: that torch computes with on the CPU; null leaves it to torch.
         accelerator: "auto", or "cpu" even where there is another.
     """
+
+    done_by: ClassVar[str]
+    """The module whose ``check`` and ``run`` do it: it imports torch, which reading a recipe does not."""
 
     model: str | None = None
     tokens: int = Field(default=1 << 14, gt=0)
@@ -51,6 +56,19 @@ class Asking(Recipe):
             options = " ".join(["--set model=FOLDER", *(f"--set {name}=FILE" for name in needed)])
             raise Refused("\n  ".join([f"{self.name} needs what is not here:", *missing]) + f"\nGive it by: {options}")
         return paths
+
+    def files(self) -> dict[str, str]:
+        """Every file that is read, by name; Refused says which are missing."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        files = self.files()
+        importlib.import_module(self.done_by).check(self, files)
+
+    def run(self, folder: RunFolder) -> Results:
+        files = self.files()
+        found: Results = importlib.import_module(self.done_by).run(self, files, folder)
+        return found
 
     def load_model(self) -> Any:
         """The model, in eval mode, where the recipe computes."""

@@ -21,6 +21,8 @@ class Embedding(Asking):
         layers, pooling, radius, strands: as `caduceus.predict.embed`.
     """
 
+    done_by = "caduceus.recipes.embed_sequences"
+
     task: Literal["embed"]
     fasta: str | None = None
     regions: str | None = None
@@ -40,19 +42,7 @@ class Embedding(Asking):
         return self
 
     def files(self) -> dict[str, str]:
-        """Every file that is read, by name; Refused says which are missing."""
         return self.found({"table": self.table} if self.table else {"fasta": self.fasta}, {"regions": self.regions})
-
-    def check(self) -> None:
-        from caduceus.recipes.embed_sequences import check
-
-        check(self, self.files())
-
-    def run(self, folder: RunFolder) -> Results:
-        files = self.files()
-        from caduceus.recipes.embed_sequences import run
-
-        return run(self, files, folder)
 
     def summary(self, folder: RunFolder, results: Results) -> str:
         columns = ", ".join(f"{name} ({width})" for name, width in results["columns"].items())

@@ -20,6 +20,8 @@ class RegionScoring(Asking):
         format: bigwig or bedgraph, a file for each track.
     """
 
+    done_by = "caduceus.recipes.score_regions"
+
     task: Literal["regions"]
     fasta: str | None = None
     regions: str | None = None
@@ -36,19 +38,7 @@ class RegionScoring(Asking):
         return window
 
     def files(self) -> dict[str, str]:
-        """Every file that is read, by name; Refused says which are missing."""
         return self.found({"fasta": self.fasta, "regions": self.regions}, {})
-
-    def check(self) -> None:
-        from caduceus.recipes.score_regions import check
-
-        check(self, self.files())
-
-    def run(self, folder: RunFolder) -> Results:
-        files = self.files()
-        from caduceus.recipes.score_regions import run
-
-        return run(self, files, folder)
 
     def summary(self, folder: RunFolder, results: Results) -> str:
         found = "; ".join(f"{name} {mean:.4f}" for name, mean in results["mean"].items())

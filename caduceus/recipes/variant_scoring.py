@@ -64,6 +64,8 @@ class VariantScoring(Asking):
         intervals: BED file of what the model was trained on (contig, start, end, split): reported apart.
     """
 
+    done_by = "caduceus.recipes.score_variants"
+
     task: Literal["variants"]
     fasta: str | None = None
     variants: str | None = None
@@ -99,20 +101,8 @@ class VariantScoring(Asking):
         return which - 1, count
 
     def files(self) -> dict[str, str]:
-        """Every file that is read, by name; Refused says which are missing."""
         optional = {"intervals": self.intervals, "controls.genes": self.controls.genes}
         return self.found({"fasta": self.fasta, "variants": self.variants}, optional)
-
-    def check(self) -> None:
-        from caduceus.recipes.score_variants import check
-
-        check(self, self.files())
-
-    def run(self, folder: RunFolder) -> Results:
-        files = self.files()
-        from caduceus.recipes.score_variants import run
-
-        return run(self, files, folder)
 
     def summary(self, folder: RunFolder, results: Results) -> str:
         from caduceus.recipes.variant_summary import table
