@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import byref
+from ctypes import Structure, byref
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ def _forward(
         inner: the weights of each direction, one direction after the other, in the order of `library.INNER`.
         reverse: of each direction.
     """
-    outputs = _outputs(h, out_proj, inner, len(reverse), differentiable)
+    outputs = _outputs(h, inner, len(reverse), differentiable)
     call = _call(h, mask, in_proj, in_bias, out_proj, out_bias, inner, reverse)
     call.out = rows(outputs[0])
     _keep_in(call, outputs[1:])
@@ -61,8 +61,7 @@ def _backward(
     call.dout, call.dh, call.in_proj, call.out_proj = rows(dout), rows(dh), pointer(d_in), pointer(d_out)
     found = [h.new_empty(w.shape[::-1] if name in _TRANSPOSED else w.shape) for name, w in _named(inner)]
     for i in range(len(reverse)):
-        for (name, _), gradient in zip(_named(inner[:7]), found[7 * i : 7 * i + 7], strict=True):
-            setattr(call.direction[i], name, pointer(gradient))
+        _point(call.direction[i], _of_direction(found, i))
     library().caduceus_mamba_backward(target, byref(call))
     of_inner = [
         d.t().contiguous() if name in _TRANSPOSED else d for (name, _), d in zip(_named(inner), found, strict=True)
@@ -76,6 +75,16 @@ _TRANSPOSED = ("dt_proj", "A")
 
 def _named(inner: list[Tensor]) -> list[tuple[str, Tensor]]:
     return [(INNER[i % len(INNER)], weight) for i, weight in enumerate(inner)]
+
+
+def _of_direction(inner: list[Tensor], i: int) -> list[Tensor]:
+    return inner[len(INNER) * i : len(INNER) * (i + 1)]
+
+
+def _point(struct: Structure, tensors: list[Tensor]) -> None:
+    """Set the fields of `library.INNER`, of weights or of gradients."""
+    for name, tensor in zip(INNER, tensors, strict=True):
+        setattr(struct, name, pointer(tensor))
 
 
 def _call(
@@ -110,8 +119,7 @@ def _call(
     )
     for i, backwards in enumerate(reverse):
         call.direction[i].reverse = backwards
-        for name, weight in _named(inner[7 * i : 7 * i + 7]):
-            setattr(call.direction[i], name, pointer(weight))
+        _point(call.direction[i], _of_direction(inner, i))
     return call
 
 
@@ -124,7 +132,7 @@ def _keep_in(call: Mamba, kept: list[Tensor]) -> None:
         call.direction[i].selection, call.direction[i].checkpoints = (rows(x) for x in kept[3 + 2 * i : 5 + 2 * i])
 
 
-def _outputs(h: Tensor, out_proj: Tensor, inner: list[Tensor], directions: int, differentiable: bool) -> list[Tensor]:
+def _outputs(h: Tensor, inner: list[Tensor], directions: int, differentiable: bool) -> list[Tensor]:
     batch, length, _ = h.shape
     outputs = [h.new_empty(h.shape)]
     if not differentiable:
@@ -150,7 +158,7 @@ def _forward_shapes(
     differentiable: bool,
     target: int,
 ) -> list[Tensor]:
-    return _outputs(h, out_proj, inner, len(reverse), differentiable)
+    return _outputs(h, inner, len(reverse), differentiable)
 
 
 def _backward_shapes(
