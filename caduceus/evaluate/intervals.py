@@ -1,12 +1,13 @@
 """How far a score may be from that of another test set of the same kind: bootstrap over the rows.
 
 Rows of a test set are drawn with replacement; for a difference of two models both are scored on the same draws, since
-rows that are hard for one are hard for the other. Percentile intervals (Efron and Tibshirani 1993, chapter 13).
+rows that are hard for one are hard for the other. Rows that depend on each other, such as the three changes of a base,
+are drawn as groups. Percentile intervals (Efron and Tibshirani 1993, chapter 13).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -45,8 +46,12 @@ def interval(
     resamples: int = _RESAMPLES,
     confidence: float = _CONFIDENCE,
     seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> Interval:
     """A score with its interval; of several seeds of a model on the same rows, the mean over the seeds.
+
+    Args:
+        groups: (n,) of any values: rows with the same one are drawn together; None: each row by itself.
 
     >>> right = Predictions(np.array([0, 1] * 8), np.eye(2)[[0, 1] * 8], "single_label_classification")
     >>> found = interval("accuracy", right)
@@ -54,7 +59,7 @@ def interval(
     (1.0, 1.0, 1.0)
     """
     seeds = _as_list(predictions)
-    return _bootstrap(lambda rows: _mean(name, seeds, rows), len(seeds[0]), resamples, confidence, seed)
+    return _bootstrap(lambda rows: _mean(name, seeds, rows), len(seeds[0]), groups, resamples, confidence, seed)
 
 
 def difference(
@@ -65,6 +70,7 @@ def difference(
     resamples: int = _RESAMPLES,
     confidence: float = _CONFIDENCE,
     seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> Interval:
     """The score of one model minus that of another on the same rows, with its interval; seeds are averaged first.
 
@@ -79,7 +85,7 @@ def difference(
         here, there = _mean(name, ours, rows), _mean(name, theirs, rows)
         return None if here is None or there is None else here - there
 
-    return _bootstrap(both, len(ours[0]), resamples, confidence, seed)
+    return _bootstrap(both, len(ours[0]), groups, resamples, confidence, seed)
 
 
 def _as_list(predictions: Predictions | Sequence[Predictions]) -> list[Predictions]:
@@ -97,11 +103,27 @@ def _mean(name: str, seeds: Sequence[Predictions], rows: np.ndarray) -> float | 
     return float(np.mean(defined)) if len(defined) == len(each) else None
 
 
-def _bootstrap(
-    value: Callable[[np.ndarray], float | None], rows: int, resamples: int, confidence: float, seed: int
-) -> Interval:
+def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """The numbers of the rows of each draw."""
     rng = np.random.default_rng(seed)
-    drawn = [value(rng.integers(rows, size=rows)) if rows else None for _ in range(resamples)]
+    if groups is None:
+        yield from (rng.integers(rows, size=rows) for _ in range(resamples))
+        return
+    _, which, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    members = np.split(np.argsort(which, kind="stable"), np.cumsum(counts)[:-1])
+    for _ in range(resamples):
+        yield np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
+
+
+def _bootstrap(
+    value: Callable[[np.ndarray], float | None],
+    rows: int,
+    groups: np.ndarray | None,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> Interval:
+    drawn = [value(draw) for draw in _draws(rows, groups, resamples, seed)] if rows else [None] * resamples
     defined = [one for one in drawn if one is not None]
     whole = value(np.arange(rows))
     low: float | None = None
