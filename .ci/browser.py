@@ -53,13 +53,15 @@ def write_effects(path: Path) -> None:
 
 
 def drawn(page: Page) -> None:
-    page.wait_for_function(f"document.querySelectorAll('.plot .main-svg').length >= {len(LOCI)}", timeout=60_000)
+    """Come by every figure: it is drawn when it is near."""
+    for number in range(1, len(LOCI) + 1):
+        page.locator(f"#locus-{number}").scroll_into_view_if_needed()
+        page.locator(f"#locus-{number} .main-svg").first.wait_for(timeout=60_000)
 
 
 def panel(page: Page, figure: str, number: int) -> dict[str, float]:
     """Where a panel of a figure lies on the screen."""
-    plot = page.locator(f"#{figure} .plotly .subplot.{'xy' if number == 1 else f'xy{number}'}, #{figure}").first
-    plot.scroll_into_view_if_needed()
+    page.locator(f"#{figure}").scroll_into_view_if_needed()
     found: dict[str, float] = page.evaluate(
         """([id, number]) => {
             const plot = document.getElementById(id), layout = plot._fullLayout, box = plot.getBoundingClientRect();
@@ -72,32 +74,42 @@ def panel(page: Page, figure: str, number: int) -> dict[str, float]:
     return found
 
 
-def hovered(page: Page, figure: str, number: int, position: int, row: float) -> str:
-    """What is said of a position; ``row``: how far down the panel, 0 to 1."""
+def aim(page: Page, figure: str) -> tuple[int, int]:
+    """A position that a whole pixel lies near the middle of, and that pixel."""
+    at = panel(page, figure, 1)
+    pixels = [round(at["left"] + at["width"] * share / 100) for share in range(20, 60)]
+    places = [at["low"] + (at["high"] - at["low"]) * (x - at["left"]) / at["width"] for x in pixels]
+    x, place = min(zip(pixels, places, strict=True), key=lambda pair: abs(pair[1] - round(pair[1])))
+    return x, round(place)
+
+
+def hovered(page: Page, figure: str, number: int, row: int, x: int, place: int) -> str:
+    """What a panel says at a pixel of a position; ``row``: of a heat map, 0 to 3."""
     at = panel(page, figure, number)
-    x = at["left"] + at["width"] * (position - at["low"]) / (at["high"] - at["low"])
-    page.mouse.move(x - 40, at["top"] + 4)
-    page.mouse.move(x, at["top"] + at["height"] * row)
-    label = page.locator(f"#{figure} .hoverlayer .hovertext")
-    label.wait_for(timeout=5000)
-    return " ".join(label.locator("text").all_text_contents()).replace("\u2212", "-")
+    page.mouse.move(x - 9, at["top"] + 4)
+    page.mouse.move(x, round(at["top"] + at["height"] * (row + 0.5) / 4))
+    label = page.locator(f"#{figure} .hoverlayer .hovertext").filter(has_text=f"{place:,}")
+    label.wait_for(timeout=10_000)
+    return " ".join(label.locator("tspan, text:not(:has(tspan))").all_text_contents()).replace("\u2212", "-")
 
 
 def check_hover(page: Page, table: list[dict[str, str]]) -> None:
-    """Each panel of the first figure says what the table says."""
-    position, base = LOCI[0][0] + 41, "G"
-    row = next(each for each in table if (each["position"], each["base"]) == (str(position), base))
-    said = hovered(page, "locus-1", 2, position, 0.625)
-    expected = [f"{CONTIG}:{position:,}", f"ref {row['ref']}, base {base}"]
-    expected += [f"llr {float(row['llr']):+.3f}", f"probability {float(row['probability']):.4f}"]
-    assert all(text in said for text in expected), (said, expected)
-    said = hovered(page, "locus-1", 4, position, 0.625)
-    assert not row["measured"] or f"measured {float(row['measured']):+.4g}" in said, said
-    said = hovered(page, "locus-1", 1, position, 0.2)
-    assert f"P({base}) {float(row['probability']):.3f}" in said, said
-    at_reference = next(e for e in table if e["position"] == str(position) and e["base"] == e["ref"])
-    said = hovered(page, "locus-1", 3, position, 0.9)
-    assert f"gradient {float(at_reference['gradient']):+.4g}" in said, said
+    """Each panel of the first figure says what the table says of a change there."""
+    x, place = aim(page, "locus-1")
+    here = [row for row in table if row["position"] == str(place)]
+    there = next(row for row in here if row["base"] == row["ref"])
+    change = next(row for row in here if row["base"] != row["ref"])
+    where = [f"{CONTIG}:{place:,}", f"ref {there['ref']}"]
+    llr, probability = f"llr {float(change['llr']):+.3f}", float(change["probability"])
+    expected = {
+        1: [f"P({change['base']}) {probability:.3f}"],
+        2: [f"base {change['base']}", llr, f"probability {probability:.4f}"],
+        3: [f"gradient {float(there['gradient']):+.4g}"],
+        4: [f"base {change['base']}", f"measured {float(change['measured']):+}", llr],
+    }
+    for number, texts in expected.items():
+        said = hovered(page, "locus-1", number, "ACGT".index(change["base"]), x, place)
+        assert all(text in said for text in where + texts), (said, texts)
 
 
 def check_zoom(page: Page) -> None:

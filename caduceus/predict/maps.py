@@ -2,7 +2,7 @@
 
 llr          logit[base] - logit[reference base], the position masked, for each of A, C, G, T; 0 for the reference
 probability  P over A, C, G, T there
-gradient     derivative of the locus' log-likelihood by the one-hot input: of the mean over its bases of log P(the base
+gradient     derivative of the locus' log-likelihood by the one-hot input: of the sum over its bases of log P(the base
              that is there), nothing masked; both strands count
 
 The map of the reverse complement is the reverse complement of the map, positions and bases turned round: to the bit
@@ -107,7 +107,7 @@ class Mapper:
         def likelihood(logits: Tensor) -> Tensor:
             bases = logits[:, inner, list(BASES)]
             there = bases.gather(2, true[:, inner, None].to(bases.device))[..., 0]
-            return (there - _log_sum(bases)).mean(1)
+            return (there - _log_sum(bases)).sum(1)
 
         x = torch.nn.functional.one_hot(true, 4).mT.to(next(self.model.parameters())).requires_grad_()
         with evaluating(self.model), torch.enable_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from caduceus.extras import require
@@ -15,28 +16,32 @@ SOFT = "#8b99a8"  # read on light and on dark
 _STYLE = """
 .wide { margin-inline: calc(50% - min(50vw - 1.25rem, 37rem)); }
 .plot text { fill: var(--ink) !important; }
-.plot .xtick text, .plot .ytick text { fill: var(--soft) !important; }
+.plot [class$="tick"] text { fill: var(--soft) !important; }
 .plot .hoverlayer text { fill: #ffffff !important; }
+.plot .spikeline { stroke: var(--soft) !important; stroke-width: 1px !important; }
 .plot .gridlayer path, .plot .zerolinelayer path { stroke: var(--line) !important; }
-.legend { display: grid; gap: .5rem; list-style: none; margin: 1.2rem 0 0; padding: 0; font-size: .86rem; }
-.legend li { display: flex; flex-wrap: wrap; align-items: center; gap: .2rem .7rem; color: var(--soft); }
-.legend b { color: var(--ink); font-weight: 600; min-width: 7.5rem; }
-.scale { display: inline-block; width: 9rem; height: .8rem; border-radius: 2px; border: 1px solid var(--line); }
+.legend { display: grid; gap: 1rem; list-style: none; margin: 1.4rem 0 0; padding: 0; font-size: .86rem; }
+.legend li { display: grid; grid-template-columns: 1fr 1fr; gap: .15rem .6rem; max-width: 34rem; color: var(--soft); }
+.legend b { grid-column: 1 / 3; color: var(--ink); font-weight: 600; }
+.legend i { grid-column: 1 / 3; height: .8rem; border-radius: 2px; border: 1px solid var(--line); }
+.legend span:last-child { text-align: right; }
 """
 _CONFIG = {
     "displaylogo": False,
     "responsive": True,
+    "showTips": False,
     "modeBarButtons": [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]],
     "toImageButtonOptions": {"format": "svg"},
 }
+_FONT = "system-ui, sans-serif"
 LAYOUT: dict[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
-    "font": {"family": "system-ui, sans-serif", "size": 12, "color": SOFT},
+    "font": {"family": _FONT, "size": 12, "color": SOFT},
     "hoverlabel": {
         "bgcolor": "#1b2733",
         "bordercolor": SOFT,
-        "font": {"color": "#ffffff", "size": 13},
+        "font": {"family": _FONT, "color": "#ffffff", "size": 13},
         "align": "left",
     },
     "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": SOFT, "activecolor": "#3b82c4"},
@@ -53,19 +58,35 @@ GUIDE = {
 }
 
 
+# A figure is drawn when it comes near the window, so that a page of many opens at once; before printing, all are.
+_DRAWING = """
+const config = CONFIG;
+function draw(place) {
+  const told = JSON.parse(place.nextElementSibling.textContent);
+  const image = {...config.toImageButtonOptions, filename: place.id};
+  Plotly.newPlot(place, told.data, told.layout, {...config, toImageButtonOptions: image});
+}
+const near = new IntersectionObserver(seen => {
+  for (const each of seen) if (each.isIntersecting) { near.unobserve(each.target); draw(each.target); }
+}, {rootMargin: "600px"});
+addEventListener("DOMContentLoaded", () => {
+  for (const place of document.querySelectorAll(".plot > [id]")) near.observe(place);
+});
+addEventListener("beforeprint", () => {
+  for (const place of document.querySelectorAll(".plot > [id]:empty")) { near.unobserve(place); draw(place); }
+});
+"""
+
+
 def library() -> str:
-    """What the page needs once, before its figures: plotly.js itself, and the look."""
-    return f"<style>{_STYLE}</style>\n<script>{require('plotly.offline', 'plots').get_plotlyjs()}</script>"
+    """What the page needs once, before its figures: plotly.js itself, the look, and what draws them."""
+    drawing = _DRAWING.replace("CONFIG", json.dumps(_CONFIG))
+    plotly = require("plotly.offline", "plots").get_plotlyjs()
+    return f"<style>{_STYLE}</style>\n<script>{plotly}</script>\n<script>{drawing}</script>"
 
 
 def interactive(figure: Any, name: str, height: int) -> str:
     """A plotly figure as HTML; ``name`` is its element's id, ``height`` in pixels."""
-    html = require("plotly.io", "plots").to_html(
-        figure,
-        config={**_CONFIG, "toImageButtonOptions": {"format": "svg", "filename": name}},
-        include_plotlyjs=False,
-        full_html=False,
-        div_id=name,
-        default_height=f"{height}px",
-    )
-    return f'<div class="plot wide">{html}</div>'
+    told = figure.to_json().replace("<", "\\u003c")
+    place = f'<div id="{name}" style="height:{height}px"></div>'
+    return f'<div class="plot wide">{place}<script type="application/json">{told}</script></div>'

@@ -8,8 +8,8 @@ import numpy as np
 
 from caduceus.extras import require
 
-# Points to an em at which matplotlib flattens curves: as many as a letter of a few pixels needs.
-_SIZE = 14
+# Points of an outline that enclose less than this share of the letter with their neighbours are left out.
+_LEAST_AREA = 0.003
 # Shares of the width and of the height between letters that are left free.
 _SIDE, _BETWEEN = 0.04, 0.02
 
@@ -19,11 +19,22 @@ def outline(letter: str) -> np.ndarray:
     """(n, 2) float32 in the unit square; holes run the other way round, NaN between the parts."""
     paths = require("matplotlib.textpath", "plots")
     bold = require("matplotlib.font_manager", "plots").FontProperties(family="DejaVu Sans", weight="bold")
-    polygons = paths.TextPath((0, 0), letter, size=_SIZE, prop=bold).to_polygons()
+    polygons = paths.TextPath((0, 0), letter, size=100, prop=bold).to_polygons()
+    low, high = (limit(np.concatenate(polygons), 0) for limit in (np.min, np.max))
     gap = np.full((1, 2), np.nan)
-    points = np.concatenate([part for polygon in polygons for part in (polygon, gap)])[:-1]
-    low, high = np.nanmin(points, 0), np.nanmax(points, 0)
-    return ((points - low) / (high - low)).astype(np.float32)
+    parts = [part for polygon in polygons for part in (_thinned((polygon - low) / (high - low)), gap)]
+    return np.concatenate(parts[:-1]).astype(np.float32)
+
+
+def _thinned(closed: np.ndarray) -> np.ndarray:
+    """A polygon without the points that hardly change it, and without the last, which is the first again."""
+    points = closed[:-1]
+    while True:
+        (x, y), (u, v) = ((np.roll(points, step, 0) - points).T for step in (1, -1))
+        area = np.abs(x * v - y * u) / 2
+        if area.min() > _LEAST_AREA:
+            return points
+        points = np.delete(points, area.argmin(), 0)
 
 
 def letters(

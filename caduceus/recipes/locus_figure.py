@@ -25,23 +25,32 @@ TITLES = {
 _GAP, _TOP, _BOTTOM = 30, 34, 30
 _CLEAR = "rgba(0,0,0,0)"
 # Letters lower than this share of the panel are not seen.
-_LOWEST = 0.004
+_LOWEST = 0.015
 
 
 class Scales(NamedTuple):
-    """The same for every locus of a page, so that they compare: the largest value of each panel."""
+    """The same for every locus of a page, so that they compare.
+
+    Attributes:
+        logo: most information. llr, measured: the 99.5th percentile of their size, at which heat maps are full.
+        gradient: lowest and highest of the bases that are there, or 0.
+    """
 
     logo: float
     llr: float
-    gradient: float
+    gradient: tuple[float, float]
     measured: float
 
 
 def scales(pieces: Sequence[Piece]) -> Scales:
-    """Of the loci that are drawn; heat maps are full at the 99.5th percentile of the size of their values."""
+    """Of the loci that are drawn."""
+    slopes = [of_reference(piece, "gradient") for piece in pieces if "gradient" in piece.numbers]
+    every = np.concatenate([*slopes, np.zeros(1)])
     return Scales(
         max(float(information(piece).max()) for piece in pieces),
-        *(_largest(pieces, name, share) for name, share in (("llr", 99.5), ("gradient", 100), ("measured", 99.5))),
+        _largest(pieces, "llr"),
+        (float(every.min()), float(every.max())),
+        _largest(pieces, "measured"),
     )
 
 
@@ -96,7 +105,8 @@ def _positions(piece: Piece, count: int) -> dict[str, Any]:
         "maxallowed": ends[1],
         "anchor": "y" if count == 1 else f"y{count}",
         "tickformat": ",.1~f",
-        "nticks": 8,
+        "nticks": 5,
+        "tickangle": 0,
         "showgrid": False,
         "zeroline": False,
         **GUIDE,
@@ -130,15 +140,15 @@ def _logo(piece: Piece, largest: float) -> tuple[dict[str, Any], list[dict[str, 
     return {"range": [0, top], "nticks": 3, "zeroline": False}, [*drawn, _hover(piece, texts, 0, top)]
 
 
-def _gradient(piece: Piece, largest: float) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _gradient(piece: Piece, span: tuple[float, float]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The base that is there, as high as its gradient; below zero where more of it would make the locus less likely."""
     values = of_reference(piece, "gradient")
-    top = 1.08 * largest
+    bottom, top = (1.08 * value for value in span)
     reference = np.array(list(piece.reference))
-    seen = np.abs(values) > _LOWEST * top
+    seen = np.abs(values) > _LOWEST * (top - bottom)
     drawn = [_letters(piece, base, np.zeros_like(values), values, seen & (reference == base)) for base in LETTERS]
     texts = [f"ref {ref}<br>gradient {value:+.4g}" for ref, value in zip(piece.reference, values, strict=True)]
-    return {"range": [-top, top], "nticks": 3, "zeroline": True}, [*drawn, _hover(piece, texts, -top, top)]
+    return {"range": [bottom, top], "nticks": 3, "zeroline": True}, [*drawn, _hover(piece, texts, bottom, top)]
 
 
 def _llr(piece: Piece, largest: float) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -216,12 +226,12 @@ def _scale() -> list[list[Any]]:
     return [[at, f"rgba({r},{g},{b},{alpha})"] for at, (r, g, b), alpha in stops]
 
 
-def _largest(pieces: Sequence[Piece], name: str, share: float) -> float:
-    """A percentile of the size of a column's values that are not zero; 1 where there is none."""
+def _largest(pieces: Sequence[Piece], name: str) -> float:
+    """The 99.5th percentile of the size of a column's values that are not zero; 1 where there is none."""
     found = [np.abs(piece.numbers[name][~np.isnan(piece.numbers[name])]) for piece in pieces if name in piece.numbers]
     values = np.concatenate([*found, np.zeros(0)])
     values = values[values > 0]
-    return float(np.percentile(values, share)) if len(values) else 1.0
+    return float(np.percentile(values, 99.5)) if len(values) else 1.0
 
 
 _PANELS = {"logo": _logo, "llr": _llr, "gradient": _gradient, "measured": _measured}

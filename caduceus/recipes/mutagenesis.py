@@ -54,7 +54,7 @@ class Mutagenesis(Asking):
     regions: str | None = None
     window: int = Field(default=1025, gt=0)
     gradient: bool = True
-    page_bases: int = Field(default=20_000, ge=0)
+    page_bases: int = Field(default=10_000, ge=0)
     intervals: str | None = None
     controls: Controls = Controls()
     measured: Measured | None = None

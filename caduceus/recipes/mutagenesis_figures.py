@@ -13,7 +13,7 @@ _OURS = ("llr", "gradient")
 def agreements(found: dict[str, Any]) -> str:
     """A dot and its interval for each score, and a panel for each measure."""
     names = list(found["magnitude"])
-    figure, both = new_figure(8.4, 0.8 + 0.3 * len(names), columns=len(MEASURES), sharey=True)
+    figure, both = new_figure(7.2, 0.8 + 0.27 * len(names), columns=len(MEASURES), sharey=True)
     for axes, (measure, what) in zip(both, MEASURES.items(), strict=True):
         axes.axvline(0, color=INK, linewidth=0.9)
         for y, name in enumerate(names):

@@ -30,6 +30,7 @@ _PANELS = {
     "Gradient × input": "Nothing is hidden. The base that is there, as high as the gradient of the log-likelihood of "
     "the locus by its own entry of the one-hot input; below the line, more of it would make the locus less likely.",
 }
+_GROUPS = {"all": "", "training": "In training intervals: ", "elsewhere": "Elsewhere: "}
 _USE = "Drag over a figure to zoom in, double-click to see all of it again; every place says what it is."
 
 
@@ -79,7 +80,7 @@ def _maps(recipe: Mutagenesis, results: Results, table_path: Path) -> Iterator[s
         return
     pieces = drawn(recipe, table_path)
     yield f"<p>{_HOW}</p>"
-    yield table((), ((f"<b>{name}</b>", about) for name, about in _PANELS.items()), "facts")
+    yield "<dl>" + "".join(f"<dt>{name}</dt><dd>{about}</dd>" for name, about in _PANELS.items()) + "</dl>"
     yield f"<p>{_USE}</p>"
     if pieces:
         of_page = scales(pieces)
@@ -101,7 +102,7 @@ def _locus(piece: Piece, locus: dict[str, Any], of_page: Scales, name: str) -> I
     splits = f"; in intervals of split {', '.join(locus['splits'])}" if locus["splits"] else ""
     yield (
         f'<p class="small">{locus["bases"]:,} bases, {locus["bits_per_base"]:.3f} bits each; '
-        f"mean llr of a change {locus['mean_llr']:+.3f}{escape(splits)}</p>"
+        f"mean llr of a change {locus['mean_llr']:+.3f}{escape(splits)}</p>".replace("-0.", "−0.")
     )
     yield interactive(locus_figure(piece, of_page), name, height(piece))
 
@@ -117,10 +118,10 @@ def _legend(of_page: Scales, measured: bool) -> str:
     if measured:
         rows.append(("measured effect", of_page.measured, "lowers what was measured", "raises it"))
     clear = f"{ORANGE}, {ORANGE}00 50%, {BLUE}00 50%, {BLUE}"
-    bar = f'<i class="scale" style="background:linear-gradient(to right,{clear})"></i>'
+    bar = f'<i style="background:linear-gradient(to right,{clear})"></i>'
     lines = (
-        f"<li><b>{name}</b><span>−{largest:.3g} or less, {below}</span>{bar}"
-        f"<span>{largest:.3g} or more, {above}</span></li>"
+        f"<li><b>{name}</b>{bar}<span>−{largest:.3g} or less: {below}</span>"
+        f"<span>{largest:.3g} or more: {above}</span></li>"
         for name, largest, below, above in rows
     )
     return f'<ul class="legend">{"".join(lines)}</ul>'
@@ -142,14 +143,22 @@ def _agreement(measured: dict[str, Any]) -> Iterator[str]:
     )
     pictures = find_spec("matplotlib") is not None
     for group, found in measured["groups"].items():
-        yield f"<h3>{escape(group)}: {found['rows']:,} changes of {found['positions']:,} bases</h3>"
+        yield f"<h3>{_GROUPS[group]}{found['rows']:,} changes of {found['positions']:,} bases</h3>"
+        if group == "all" and found["in_training"] is not None:
+            yield f'<p class="small">{found["in_training"]:,} of them lie in training intervals.</p>'
         yield figure(agreements(found)) if pictures else f"<p>{NO_PICTURE}</p>"
-        header = ("", *(escape(what) for what in MEASURES.values()), "this model's lead (size)")
-        yield table(header, _rows(found), "kinds")
+        header = ("", *(escape(what) for what in MEASURES.values()), "this model's lead in size")
+        yield table(header, _rows(found), "scores")
 
 
 def _rows(found: dict[str, Any]) -> Iterator[Sequence[str]]:
     for name in found["magnitude"]:
         told = [found[measure][name] for measure in MEASURES]
-        lead = "" if name == OWN else ranged(told[0]["gain"])
-        yield (escape(NAMES[name]), *(ranged(each) for each in told), lead)
+        lead = "" if name == OWN else _cell(told[0]["gain"])
+        yield (escape(NAMES[name]), *(_cell(each) for each in told), lead)
+
+
+def _cell(found: dict[str, Any]) -> str:
+    """A number, its interval below."""
+    value, _, interval = ranged(found).partition(" (")
+    return f"{value}<small>{interval.rstrip(')')}</small>".replace("-", "−")

@@ -18,7 +18,7 @@ LETTERS = "ACGT"
 NUMBERS = {
     "llr": "logit of the base minus that of the reference, the position masked, both strands; 0 for the reference",
     "probability": "of the base over A, C, G, T there",
-    "gradient": "of the mean over the locus of log P(the base that is there), by this entry of the one-hot input",
+    "gradient": "of the sum over the locus of log P(the base that is there), by this entry of the one-hot input",
     "untrained_llr": "control: llr of the same network with its initial weights",
     "trinucleotide": "control: log ratio of the counts of both trinucleotides",
     "cpg": "control: 1 for a transition at a CpG",
