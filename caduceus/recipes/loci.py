@@ -27,6 +27,15 @@ class Locus(NamedTuple):
         return f"{self.contig}:{self.start + 1}-{self.end}"
 
 
+def counted(loci: int) -> str:
+    """How many, as it is said.
+
+    >>> counted(1), counted(1200)
+    ('1 locus', '1,200 loci')
+    """
+    return f"{loci:,} {'locus' if loci == 1 else 'loci'}"
+
+
 def parse_locus(text: str) -> Locus:
     """A locus as genome browsers write it.
 

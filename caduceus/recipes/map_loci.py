@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from caduceus.predict.models import inner_spec
+from caduceus.recipes.asking import needed
 from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing
+from caduceus.recipes.loci import counted
 from caduceus.recipes.mutagenesis import Mutagenesis
 from caduceus.recipes.mutagenesis_agreement import agreement
 from caduceus.recipes.mutagenesis_report import report
@@ -25,6 +27,7 @@ from caduceus.train.signals import Signals, Stopped
 
 def run(recipe: Mutagenesis, files: dict[str, str], folder: RunFolder) -> Results:
     """Map, compare, draw; what was done before is continued."""
+    _need(recipe)
     with Signals() as signals:
         work = _announced(recipe, files)
         now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
@@ -45,8 +48,15 @@ def run(recipe: Mutagenesis, files: dict[str, str], folder: RunFolder) -> Result
 
 def check(recipe: Mutagenesis, files: dict[str, str]) -> None:
     """Everything short of mapping."""
+    _need(recipe)
     _announced(recipe, files)
     say("ready")
+
+
+def _need(recipe: Mutagenesis) -> None:
+    """What comparing takes, before any work is done."""
+    if recipe.measured:
+        needed("scipy.stats", "evaluate")
 
 
 def _map(work: Work, outputs: Growing, signals: Signals) -> float:
@@ -102,7 +112,7 @@ def _announced(recipe: Mutagenesis, files: dict[str, str]) -> Work:
     for line in assert_declared(getattr(work.model, "model", work.model)):
         say(f"       {line}")
     bases = sum(locus.end - locus.start for locus in work.loci)
-    say(f"data   {len(work.loci):,} loci of {bases:,} bases, each base read in {recipe.window:,}")
+    say(f"data   {counted(len(work.loci))} of {bases:,} bases, each base read in {recipe.window:,}")
     if work.effects:
         say("data   measured: " + ", ".join(f"{count:,} {name}" for name, count in work.effects.counts.items()))
     return work

@@ -29,7 +29,7 @@ class Measured(Settings):
     field: str = Field(min_length=1)
     where: dict[str, str | int | float] = Field(default_factory=dict)
     least: dict[str, float] = Field(default_factory=dict)
-    resamples: int = Field(default=1000, ge=100)
+    resamples: int = Field(default=1000, ge=10)
 
 
 class Mutagenesis(Asking):

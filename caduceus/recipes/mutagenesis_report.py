@@ -26,7 +26,7 @@ _HOW = (
 _PANELS = {
     "What the model expects": "Letters are as high as their probability times the information: 2 bits less entropy.",
     "llr": "The logit of each base minus that of the one that is there, which a grey square marks. The fuller the "
-    "orange, the less the model would have the change.",
+    "orange, the less the model expects the change.",
     "Gradient × input": "Nothing is hidden. The base that is there, as high as the gradient of the log-likelihood of "
     "the locus by its own entry of the one-hot input; below the line, more of it would make the locus less likely.",
 }
@@ -116,7 +116,7 @@ def _legend(of_page: Scales, measured: bool) -> str:
     """What the colours of the heat maps mean, the same in every figure of the page."""
     rows = [("llr", of_page.llr, "less probable than what is there", "more probable")]
     if measured:
-        rows.append(("measured effect", of_page.measured, "lowers what was measured", "raises it"))
+        rows.append(("measured effect", of_page.measured, "lowers it", "raises it"))
     clear = f"{ORANGE}, {ORANGE}00 50%, {BLUE}00 50%, {BLUE}"
     bar = f'<i style="background:linear-gradient(to right,{clear})"></i>'
     lines = (
@@ -138,7 +138,7 @@ def _agreement(measured: dict[str, Any]) -> Iterator[str]:
         f"<p>Spearman's rank correlation with {counts['compared']:,} measured effects of single bases{left}. "
         "Every score is turned so that it is high where a change is expected to do harm. "
         "<b>Size</b>: with the effect's size, whichever way. <b>Direction</b>: with how much it lowers what was "
-        "measured. Intervals, 95 %, are from drawing positions anew; neighbouring positions depend on each other, "
+        "measured. Intervals, 95&nbsp;%, are from drawing positions anew; neighbouring positions depend on each other, "
         "so that they are narrow rather than wide.</p>"
     )
     pictures = find_spec("matplotlib") is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from caduceus.recipes.loci import counted
 from caduceus.recipes.mutagenesis_agreement import MEASURES, NAMES
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Recipe, Results
@@ -27,7 +28,7 @@ def ranged(found: dict[str, Any]) -> str:
 
 def _lines(recipe: Recipe, folder: RunFolder, results: Results) -> Iterator[str]:
     loci = results["loci"]
-    yield f"\n{recipe.name}: {len(loci):,} loci, {results['bases']:,} bases"
+    yield f"\n{recipe.name}: {counted(len(loci))}, {results['bases']:,} bases"
     for locus in loci[:_LOCI_SHOWN]:
         yield f"  {locus['locus']:<32}{locus['bases']:>7,} bases  {locus['bits_per_base']:.3f} bits each"
     if len(loci) > _LOCI_SHOWN:

@@ -19,7 +19,8 @@ from caduceus.recipes import mutagenesis_report
 from caduceus.recipes.__main__ import main
 from caduceus.recipes.letters import letters, outline
 from caduceus.recipes.loci import Locus
-from caduceus.recipes.locus_figure import information, locus_figure, scales
+from caduceus.recipes.locus_figure import locus_figure, scales
+from caduceus.recipes.locus_panels import information
 from caduceus.recipes.mutagenesis_table import Piece, read_pieces
 
 Run = Callable[..., str]
@@ -85,7 +86,7 @@ def test_measured_effects_are_a_panel_and_a_table_of_correlations(folder: Path, 
         if alt != bases[i]
     )
     (folder / "m.csv").write_text("chrom,pos,ref,alt,effect\n" + rows)
-    page = run("loci=chr1:501-520", "measured.file=m.csv", "measured.field=effect", "measured.resamples=100")
+    page = run("loci=chr1:501-520", "measured.file=m.csv", "measured.field=effect", "measured.resamples=20")
     assert "60 measured effects of single bases" in page
     assert page.count(">transition at a CpG<") == 2  # the picture and the table
     assert "measured effect" in page
