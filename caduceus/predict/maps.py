@@ -148,7 +148,7 @@ def mutagenesis(
     >>> spec = parts.Model(embedding=parts.Embedding(d_model=8), mixers=[parts.BiMamba()], head=parts.MaskedLM())
     >>> found = mutagenesis(caduceus.build(spec), ecoli_path(), ("K-12-MG1655", 100, 104), window=33)
     >>> found.reference, found.llr.shape, found.probability.sum(1).round(6).tolist()
-    ('AACG', (4, 4), [1.0, 1.0, 1.0, 1.0])
+    ('TAAA', (4, 4), [1.0, 1.0, 1.0, 1.0])
     """
     genome = fasta if isinstance(fasta, Genome) else Genome(fasta)
     return Mapper(model, genome, window, tokens)(*locus, gradient=gradient)
