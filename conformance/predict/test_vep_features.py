@@ -213,11 +213,14 @@ class TestOfficial:
     def test_n_is_read_as_itself_whatever_the_model_was_trained_with(self, genome: Genome) -> None:
         """Position 40 of chr2 is the first that is no N."""
         model = small(n_as="pad")
-        for fields, unknown in ((OFFICIAL, N), ({}, PAD)):
-            (found,) = AlleleFeatures(model, genome, recipe(radius=0, length=33, **fields))([substitution(48, "chr2")])
-            ids = np.array(tokenize(CONTIGS["chr2"].upper()[32:65]))
-            assert (ids == N).sum() == 8
-            ids[ids == N] = unknown
+        ids = np.array(tokenize(CONTIGS["chr2"].upper()[24:57]))
+        assert (ids == N).sum() == 16
+        expected = []
+        for unknown in (N, PAD):
             with torch.no_grad():
-                expected = model.features(torch.from_numpy(ids)[None])[0, 0, 16].numpy()
-            np.testing.assert_allclose(found[0, 0], expected, rtol=3e-3, atol=1e-3)
+                read = torch.from_numpy(np.where(ids == N, unknown, ids))[None]
+                expected.append(model.features(read)[0, 0, 16].numpy())
+        assert np.abs(expected[0] - expected[1]).max() > 0.02
+        for fields, wanted in zip((OFFICIAL, {}), expected, strict=True):
+            (found,) = AlleleFeatures(model, genome, recipe(radius=0, length=33, **fields))([substitution(40, "chr2")])
+            np.testing.assert_allclose(found[0, 0], wanted, rtol=1e-3, atol=1e-3)
