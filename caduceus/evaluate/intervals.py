@@ -1,13 +1,13 @@
 """How far a score may be from that of another test set of the same kind: bootstrap over the rows.
 
 Rows of a test set are drawn with replacement; for a difference of two models both are scored on the same draws, since
-rows that are hard for one are hard for the other. Rows that depend on each other, such as the three changes of a base,
-are drawn as groups. Percentile intervals (Efron and Tibshirani 1993, chapter 13).
+rows that are hard for one are hard for the other. Rows that belong together, such as those of one variant, are drawn
+together, as a group. Percentile intervals (Efron and Tibshirani 1993, chapter 13).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -51,7 +51,7 @@ def interval(
     """A score with its interval; of several seeds of a model on the same rows, the mean over the seeds.
 
     Args:
-        groups: (n,) of any values: rows with the same one are drawn together; None: each row by itself.
+        groups: (n,) int64, of which group each row is, if they are drawn by groups.
 
     >>> right = Predictions(np.array([0, 1] * 8), np.eye(2)[[0, 1] * 8], "single_label_classification")
     >>> found = interval("accuracy", right)
@@ -59,7 +59,7 @@ def interval(
     (1.0, 1.0, 1.0)
     """
     seeds = _as_list(predictions)
-    return _bootstrap(lambda rows: _mean(name, seeds, rows), len(seeds[0]), groups, resamples, confidence, seed)
+    return _bootstrap(lambda rows: _mean(name, seeds, rows), len(seeds[0]), resamples, confidence, seed, groups)
 
 
 def difference(
@@ -85,7 +85,7 @@ def difference(
         here, there = _mean(name, ours, rows), _mean(name, theirs, rows)
         return None if here is None or there is None else here - there
 
-    return _bootstrap(both, len(ours[0]), groups, resamples, confidence, seed)
+    return _bootstrap(both, len(ours[0]), resamples, confidence, seed, groups)
 
 
 def _as_list(predictions: Predictions | Sequence[Predictions]) -> list[Predictions]:
@@ -103,27 +103,16 @@ def _mean(name: str, seeds: Sequence[Predictions], rows: np.ndarray) -> float | 
     return float(np.mean(defined)) if len(defined) == len(each) else None
 
 
-def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """The numbers of the rows of each draw."""
-    rng = np.random.default_rng(seed)
-    if groups is None:
-        yield from (rng.integers(rows, size=rows) for _ in range(resamples))
-        return
-    _, which, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    members = np.split(np.argsort(which, kind="stable"), np.cumsum(counts)[:-1])
-    for _ in range(resamples):
-        yield np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-
-
 def _bootstrap(
     value: Callable[[np.ndarray], float | None],
     rows: int,
-    groups: np.ndarray | None,
     resamples: int,
     confidence: float,
     seed: int,
+    groups: np.ndarray | None,
 ) -> Interval:
-    drawn = [value(draw) for draw in _draws(rows, groups, resamples, seed)] if rows else [None] * resamples
+    draw = _drawing(np.random.default_rng(seed), rows, groups)
+    drawn = [value(draw()) if rows else None for _ in range(resamples)]
     defined = [one for one in drawn if one is not None]
     whole = value(np.arange(rows))
     low: float | None = None
@@ -132,3 +121,12 @@ def _bootstrap(
         tail = (1 - confidence) / 2
         low, high = (float(limit) for limit in np.quantile(defined, [tail, 1 - tail]))
     return Interval(whole, low, high, confidence, resamples, resamples - len(defined))
+
+
+def _drawing(rng: np.random.Generator, rows: int, groups: np.ndarray | None) -> Callable[[], np.ndarray]:
+    """What draws as many rows, or as many groups of rows, as there are, with replacement."""
+    if groups is None:
+        return lambda: rng.integers(rows, size=rows)
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    return lambda: np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
