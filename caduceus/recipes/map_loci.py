@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from caduceus.predict.models import inner_spec
-from caduceus.recipes.asking import needed
 from caduceus.recipes.environment import surroundings
-from caduceus.recipes.growing import Growing
+from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.loci import counted
 from caduceus.recipes.mutagenesis import Mutagenesis
 from caduceus.recipes.mutagenesis_agreement import agreement
@@ -22,12 +21,11 @@ from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
 from caduceus.train.machine import kernels
 from caduceus.train.properties import assert_declared
-from caduceus.train.signals import Signals, Stopped
+from caduceus.train.signals import Signals
 
 
 def run(recipe: Mutagenesis, files: dict[str, str], folder: RunFolder) -> Results:
     """Map, compare, draw; what was done before is continued."""
-    _need(recipe)
     with Signals() as signals:
         work = _announced(recipe, files)
         now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
@@ -48,15 +46,8 @@ def run(recipe: Mutagenesis, files: dict[str, str], folder: RunFolder) -> Result
 
 def check(recipe: Mutagenesis, files: dict[str, str]) -> None:
     """Everything short of mapping."""
-    _need(recipe)
     _announced(recipe, files)
     say("ready")
-
-
-def _need(recipe: Mutagenesis) -> None:
-    """What comparing takes, before any work is done."""
-    if recipe.measured:
-        needed("scipy.stats", "evaluate")
 
 
 def _map(work: Work, outputs: Growing, signals: Signals) -> float:
@@ -66,15 +57,8 @@ def _map(work: Work, outputs: Growing, signals: Signals) -> float:
     progress = Progress(sum(sizes), sum(sizes[:done]), "bases")
     if done:
         say(f"continuing with {work.chunks[done].locus}" if done < len(sizes) else "every locus is mapped")
-    signals.patient = True
-    for chunk, size in zip(work.chunks[done:], sizes[done:], strict=True):
-        outputs.append({TABLE: lines(work.piece(chunk)).encode()})
-        progress.add(size)
-        if signals.code:
-            progress.close()
-            raise Stopped(signals.code, f"stopped after {progress.done:,} of {progress.total:,} bases")
-    signals.patient = False
-    progress.close()
+    left = zip(work.chunks[done:], sizes[done:], strict=True)
+    grow(outputs, (({TABLE: lines(work.piece(chunk)).encode()}, size) for chunk, size in left), progress, signals)
     return progress.seconds
 
 

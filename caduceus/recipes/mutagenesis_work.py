@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from caduceus.construct import build
 from caduceus.data import Allele, Genome, Intervals
 from caduceus.predict.controls import Composition, Starts
 from caduceus.predict.maps import Mapper
@@ -16,7 +15,6 @@ from caduceus.recipes.mutagenesis_effects import Effects
 from caduceus.recipes.mutagenesis_table import LETTERS, Piece
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.variant_facts import SplitOf
-from caduceus.train.machine import kernels
 
 # A chunk is mapped by itself, so that the same loci give the same bits however often a run is interrupted.
 CHUNK = 256
@@ -64,12 +62,7 @@ class Work:
         self.composition = Composition(self.genome, controls.composition_bases)
         self.untrained: Mapper | None = None
         if controls.untrained:
-            fresh = build(
-                self.model.spec,
-                backend=kernels(self.recipe.backend, self.recipe.accelerator),
-                seed=controls.seed,
-                device=self.recipe.device(),
-            )
+            fresh = self.recipe.untrained(self.model, controls.seed)
             self.untrained = Mapper(fresh, self.genome, self.recipe.window, self.recipe.tokens)
 
     def piece(self, chunk: Chunk) -> Piece:
