@@ -13,11 +13,11 @@ from caduceus.recipes.interactive import NO_FIGURE, interactive, library
 from caduceus.recipes.locus_figure import Scales, height, locus_figure, scales
 from caduceus.recipes.mutagenesis import Mutagenesis
 from caduceus.recipes.mutagenesis_agreement import MEASURES, NAMES, OWN
-from caduceus.recipes.mutagenesis_figures import agreements
 from caduceus.recipes.mutagenesis_summary import ranged
 from caduceus.recipes.mutagenesis_table import COLUMNS, TABLE, Piece, read_pieces
 from caduceus.recipes.page import NO_PICTURE, figure, heading, made_with, numbers, page, table
 from caduceus.recipes.schema import Results
+from caduceus.recipes.score_figures import Ranked, intervals
 
 _HOW = (
     "Each base is hidden in its turn and the model says how probable A, C, G and T are there, from both strands and "
@@ -146,7 +146,7 @@ def _agreement(measured: dict[str, Any]) -> Iterator[str]:
         yield f"<h3>{_GROUPS[group]}{found['rows']:,} changes of {found['positions']:,} bases</h3>"
         if group == "all" and found["in_training"] is not None:
             yield f'<p class="small">{found["in_training"]:,} of them lie in training intervals.</p>'
-        yield figure(agreements(found)) if pictures else f"<p>{NO_PICTURE}</p>"
+        yield figure(_picture(found)) if pictures else f"<p>{NO_PICTURE}</p>"
         header = ("", *(escape(what) for what in MEASURES.values()), "this model's lead in size")
         yield table(header, _rows(found), "scores")
 
@@ -156,6 +156,18 @@ def _rows(found: dict[str, Any]) -> Iterator[Sequence[str]]:
         told = [found[measure][name] for measure in MEASURES]
         lead = "" if name == OWN else _cell(told[0]["gain"])
         yield (escape(NAMES[name]), *(_cell(each) for each in told), lead)
+
+
+def _picture(found: dict[str, Any]) -> str:
+    """Every score and its interval, a panel for each measure."""
+    panels = {
+        what: [
+            Ranked(NAMES[name], told["value"], told["low"], told["high"], own=name in (OWN, "gradient"))
+            for name, told in found[measure].items()
+        ]
+        for measure, what in MEASURES.items()
+    }
+    return intervals(panels, chance=0.0)
 
 
 def _cell(found: dict[str, Any]) -> str:
