@@ -95,7 +95,7 @@ def test_sigkill_again_and_again_leaves_no_trace(folder: Path, run: Callable[[st
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
     assert outputs(folder / "parts", which) == outputs(folder / "whole", which)
     assert sorted(path.name for path in (folder / "parts").iterdir()) == sorted(
-        [*RUNS[which][1], "environment.json", "recipe.yaml", "results.json"]
+        [*RUNS[which][1], "environment.json", "recipe.yaml", "report.html", "results.json"]
     )
 
 
