@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from typing import Any
 
 from caduceus.extras import require
@@ -85,8 +86,8 @@ def library() -> str:
     return f"<style>{_STYLE}</style>\n<script>{plotly}</script>\n<script>{drawing}</script>"
 
 
-def interactive(figure: Any, name: str, height: int) -> str:
-    """A plotly figure as HTML; ``name`` is its element's id, ``height`` in pixels."""
+def interactive(figure: Any, name: str, height: int, about: str) -> str:
+    """A plotly figure as HTML; ``name`` is its element's id, ``height`` in pixels, ``about`` what it shows."""
     told = figure.to_json().replace("<", "\\u003c")
-    place = f'<div id="{name}" style="height:{height}px"></div>'
+    place = f'<div id="{name}" role="figure" aria-label="{escape(about)}" style="height:{height}px"></div>'
     return f'<div class="plot wide">{place}<script type="application/json">{told}</script></div>'

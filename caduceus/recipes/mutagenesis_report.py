@@ -104,7 +104,7 @@ def _locus(piece: Piece, locus: dict[str, Any], of_page: Scales, name: str) -> I
         f'<p class="small">{locus["bases"]:,} bases, {locus["bits_per_base"]:.3f} bits each; '
         f"mean llr of a change {locus['mean_llr']:+.3f}{escape(splits)}</p>".replace("-0.", "−0.")
     )
-    yield interactive(locus_figure(piece, of_page), name, height(piece))
+    yield interactive(locus_figure(piece, of_page), name, height(piece), f"map of {_grouped(piece)}")
 
 
 def _grouped(piece: Piece) -> str:
