@@ -7,6 +7,9 @@
 Inside, tensors are (channels, B L), so every product gives the layout that the kernels read, (B, channels, L) with L
 fastest: the three kernels by themselves take and give (B, L, channels), and copy u and dt for each scan. The gate is
 left to the scan, which waits for its exponentials anyway.
+
+x and z are parted once, before they are flipped: in the backward, each direction's gradient of a part of a tensor would
+be a copy of its own.
 """
 
 from __future__ import annotations
@@ -39,18 +42,18 @@ def mamba(
     xz = torch.mm(in_proj, h.reshape(-1, channels).t())
     if in_bias is not None:
         xz = xz + in_bias.to(xz.dtype).unsqueeze(1)
-    first, *others = (_walk(functions, _rows(xz, batch), direction, masked) for direction in directions)
+    x, z = (_rows(v, batch) for v in xz.chunk(2))
+    first, *others = (_walk(functions, x, z, direction, masked) for direction in directions)
     out = torch.mm(_columns(sum(others, first)).t(), out_proj.t()).view(batch, length, -1)
     if out_bias is not None:
         out = out + len(directions) * out_bias
     return out if mask is None else out.masked_fill(~mask.unsqueeze(2), 0.0)
 
 
-def _walk(functions: Functions, xz: Tensor, direction: MambaDirection, masked: Tensor | None) -> Tensor:
-    """One direction, from x and z (B, 2E, L) to y (B, E, L); ``masked`` (B, 1, L)."""
+def _walk(functions: Functions, x: Tensor, z: Tensor, direction: MambaDirection, masked: Tensor | None) -> Tensor:
+    """One direction, from x and z (B, E, L) to y (B, E, L); ``masked`` (B, 1, L)."""
     if direction.reverse:
-        xz, masked = xz.flip(2), None if masked is None else masked.flip(2)
-    x, z = xz.chunk(2, dim=1)
+        x, z, masked = x.flip(2), z.flip(2), None if masked is None else masked.flip(2)
     if masked is not None:
         x = x.masked_fill(masked, 0.0)
     u = conv.call(functions.conv, x, direction.conv_weight, direction.conv_bias, "silu")
