@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from caduceus.conformance.cuda import stand_ins
 
-MOVE_NOTHING = ("aten::_unsafe_view", "aten::new_zeros")
+MOVE_NOTHING = ("aten::_unsafe_view", "aten::new_zeros", "aten::new_empty")
 SCANS_AND_CONVOLUTIONS = ("scan_fwd", "scan_bwd", "conv_fwd", "conv_bwd")
 
 
@@ -32,7 +32,8 @@ class Launches(TorchDispatchMode):
         found = func(*args, **(kwargs or {}))
         is_view = any(r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns)
         if not (self.inside or is_view or func.name() in MOVE_NOTHING):
-            self._note(func.name().removeprefix("aten::"), elements(args, kwargs, found), args)
+            given = {name: x for name, x in (kwargs or {}).items() if name != "out"}  # which is what is found
+            self._note(func.name().removeprefix("aten::"), elements(args, given, found), args)
             if func.name() == "aten::mm":
                 rows, inner = args[0].shape
                 self.flops += 2 * rows * inner * args[1].shape[1]

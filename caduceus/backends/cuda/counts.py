@@ -108,7 +108,7 @@ def fused(layer: Layer) -> list[Step]:
     d, e, n, r = layer
     one = [_convolution("conv", e), *_selection(e, n, r), _gated_scan(e, n)]
     return [
-        *(_product("in_proj", d, 2 * e), _parted("x and z", 2 * e), _used_again("x and z", 2 * e)),
+        *(_product("in_proj", d, 2 * e), _used_again("x and z", 2 * e)),
         *one,
         *(_copy("flip x and z", 2 * e), *one, _copy("flip y", e)),
         _sum("sum of directions", e),
