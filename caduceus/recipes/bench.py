@@ -9,49 +9,11 @@ from pydantic import Field, field_validator, model_validator
 
 from caduceus.bench.work import Mode, Part, Precision, Work, cell_of
 from caduceus.parts import Model
+from caduceus.recipes.bench_sizes import SIZES, stands_for
 from caduceus.recipes.pretraining import language_model
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Recipe, Results
 from caduceus.train.settings import Settings
-
-SIZES: dict[str, dict[str, Any]] = {
-    "full": {
-        "peers": ["torch", "transformers", "loop"],
-        "model": "caduceus-ph-1k-d256",
-        "scan": {"batch": 1, "length": 8_192},
-        "layer": {"batch": 8, "length": 1_024},
-        "models": [
-            {"batch": 64, "length": 512},
-            {"batch": 8, "length": 1_024},
-            {"batch": 1, "length": 32_768},
-            {"batch": 1, "length": 131_072},
-        ],
-    },
-    "quick": {
-        "peers": ["torch", "loop"],
-        "model": "caduceus-ph-1k-d128",
-        "scan": {"batch": 1, "length": 1_024},
-        "layer": {"batch": 1, "length": 512},
-        "models": [{"batch": 4, "length": 64}, {"batch": 1, "length": 256}],
-        "timing": {"rounds": 3, "turn_seconds": 0.05, "call_seconds": 1.0, "memory_gb": 2.0},
-        "limits": {"seconds": 0.1, "memory_mb": 64},
-    },
-}
-"""What ``size`` stands for: fields that are not given."""
-
-ON_CUDA: dict[str, dict[str, Any]] = {
-    "full": {
-        "peers": ["authors", "torch"],
-        "layer": [{"batch": 8, "length": 1_024}, {"batch": 1, "length": 32_768}, {"batch": 1, "length": 131_072}],
-        "models": [{"batch": 8, "length": 1_024}, {"batch": 1, "length": 32_768}, {"batch": 1, "length": 131_072}],
-        "longest": {"batch": 1, "length": 1 << 24},
-        "precision": "bf16-mixed",
-        "timing": {"call_seconds": 5.0, "memory_gb": None},
-        "limits": {"memory_mb": 1_024},
-    },
-    "quick": {"peers": ["authors", "torch"], "longest": {"batch": 1, "length": 8_192}, "precision": "bf16-mixed"},
-}
-"""What it stands for on ``device: cuda`` instead, where that differs."""
 
 
 class Shape(Settings):
@@ -137,8 +99,7 @@ class Bench(Recipe):
         if size not in SIZES:
             raise ValueError(f"size is {size!r}, expected one of {', '.join(SIZES)}")
         found = dict(data)
-        meanings = SIZES[size] | (ON_CUDA[size] if data.get("device") == "cuda" else {})
-        for field, meant in meanings.items():
+        for field, meant in stands_for(size, data.get("device")).items():
             given = data.get(field, meant)
             found[field] = meant | given if isinstance(meant, dict) and isinstance(given, dict) else given
         return found
