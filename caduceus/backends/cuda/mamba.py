@@ -43,20 +43,25 @@ def mamba(
     xz = torch.mm(in_proj, h.reshape(-1, channels).t())
     if in_bias is not None:
         xz = xz + in_bias.to(xz.dtype).unsqueeze(1)
-    if {direction.reverse for direction in directions} == {False, True}:
-        x, z, *back = _BothWays.apply(xz, batch)
-    else:
-        x, z = _parts(xz, batch)
-        back = [v.flip(2) for v in (x, z) if directions[0].reverse]
-    first, *others = (_walk(functions, *(back if d.reverse else (x, z)), d, masked) for d in directions)
+    ways = _ways(xz, batch, {direction.reverse for direction in directions})
+    first, *others = (_walk(functions, *ways[direction.reverse], direction, masked) for direction in directions)
     out = torch.mm(_columns(sum(others, first)).t(), out_proj.t()).view(batch, length, -1)
     if out_bias is not None:
         out = out + len(directions) * out_bias
     return out if mask is None else out.masked_fill(~mask.unsqueeze(2), 0.0)
 
 
+def _ways(xz: Tensor, batch: int, reverse: set[bool]) -> dict[bool, tuple[Tensor, Tensor]]:
+    """x and z (B, E, L) in walking order, for each of ``reverse``."""
+    if reverse == {False, True}:
+        x, z, x_back, z_back = _BothWays.apply(xz, batch)
+        return {False: (x, z), True: (x_back, z_back)}
+    x, z = _parts(xz, batch)
+    return {True: (x.flip(2), z.flip(2))} if True in reverse else {False: (x, z)}
+
+
 def _walk(functions: Functions, x: Tensor, z: Tensor, direction: MambaDirection, masked: Tensor | None) -> Tensor:
-    """One direction, from x and z (B, E, L) in walking order to y (B, E, L); ``masked`` (B, 1, L)."""
+    """One direction, from x and z (B, E, L) in walking order to y (B, E, L) in that of h; ``masked`` (B, 1, L)."""
     if masked is not None:
         masked = masked.flip(2) if direction.reverse else masked
         x = x.masked_fill(masked, 0.0)
