@@ -105,11 +105,10 @@ def furthest(contestant: Contestant, work: Work, device: str, allowed: Allowed) 
 def _fits(contestant: Contestant, work: Work, device: str, allowed: Allowed) -> bool:
     at = DEVICES[device]
     try:
+        at.release()
         return at.time(prepared(contestant, work, device)) <= allowed.seconds
     except TOO_MUCH:
         return False
-    finally:
-        at.release()
 
 
 def peak(contestant: Contestant, work: Work, device: str, allowed: Allowed) -> int:

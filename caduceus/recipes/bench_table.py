@@ -37,7 +37,7 @@ HEADER = (
 def lines(row: Row) -> list[tuple[str, ...]]:
     """`HEADER`, then one contestant a line, without the columns in which nobody has anything."""
     found = list(_cells(row))
-    kept = [i for i in range(len(HEADER)) if any(line[i] != _DASH for line in found)]
+    kept = [i for i, name in enumerate(HEADER) if not name or any(line[i] != _DASH for line in found)]
     return [tuple(line[i] for i in kept) for line in (HEADER, *found)]
 
 

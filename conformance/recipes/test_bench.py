@@ -188,9 +188,10 @@ def test_a_difference_stops_the_run_before_it_times(tiny_bench: Path, capsys: py
 def test_check_says_what_would_be_timed_and_writes_nothing(
     tiny_bench: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["check", str(tiny_bench)]) == 0
+    assert main(["check", str(tiny_bench), "--set", "longest={batch: 1, length: 4096}"]) == 0
     said = capsys.readouterr().out
     assert "time   ps model train 2 x 8: torch, loop" in said
+    assert "time   ps model train 1 x as many as fit, at most 4,096: torch, loop" in said
     assert said.endswith("ready\n")
     assert list(folder.iterdir()) == [tiny_bench]
 

@@ -18,7 +18,7 @@ from caduceus.bench.entries import entries
 from caduceus.bench.measure import Conditions, measure
 from caduceus.bench.work import Work
 from caduceus.conformance.recipes.bench_examples import ALLOWED, LIMITS, Fatal, model
-from caduceus.recipes.bench_table import HEADER, lines, title
+from caduceus.recipes.bench_table import HEADER, lines, row_lines, title
 
 
 class FakeClock(Cpu):
@@ -178,6 +178,12 @@ def test_a_contestant_whose_process_fails_is_absent_with_the_reason() -> None:
     assert row["absent"] == {"dead": "its process failed: it was ended (exit status -9)"}
     assert row["contestants"]["alive"]["peak_bytes"] == 7
     assert row["contestants"]["alive"]["of_floor"] is None
+
+
+def test_a_row_that_nobody_could_do_says_why() -> None:
+    conditions = Conditions("cpu", FakeClock(), Turns(rounds=1), ALLOWED, None, lambda *_: pytest.fail("it was asked"))
+    (row,) = measure(Work("model", "train", model(), 1, 64), [Fake("one way", 0.1, backward=False)], conditions)
+    assert list(row_lines(row)) == ["", "ph model, train, 1 x 64", "  ", "  one way: forward only"]
 
 
 def test_a_process_of_its_own_says_what_it_found_or_how_it_ended() -> None:
