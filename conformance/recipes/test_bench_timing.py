@@ -133,12 +133,12 @@ def test_a_contestant_that_does_not_start_is_an_error(at_once: Callable[..., Any
 
 
 def test_where_the_longest_is_asked_each_does_its_own(at_once: Callable[..., Any]) -> None:
-    contestants = [Fake("fast", 1e-6, most=4096), Fake("small", 1e-6, most=1024), Fake("as small", 1e-6, most=1024)]
+    contestants = [Fake("fast", 1e-6, most=5000), Fake("small", 1e-6, most=1024), Fake("as small", 1e-6, most=1024)]
     conditions = Conditions("cpu", FakeClock(), Turns(rounds=1), ALLOWED, None, at_once)
     work = Work("model", "train", model(), 1, 1 << 20, "bf16-mixed", longest=True)
     rows = list(measure(work, contestants, conditions))
     assert [(row["length"], row["asked"], row["longest_of"], list(row["contestants"])) for row in rows] == [
-        (4096, 4096, ["fast"], ["fast"]),
+        (4608, 4608, ["fast"], ["fast"]),
         (1024, 1024, ["small", "as small"], ["fast", "small", "as small"]),
     ]
     assert title(rows[1]) == "ph model, train, 1 x 1,024 (the longest that fits small and as small)"
