@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,30 +22,36 @@ PUBLISHED = {"100 kb and more": {"Caduceus-PS 7.7M, chromosomes 9 and 10": 0.586
 _LENGTH, _TEST = 131_072, {"9", "10"}
 
 
-def bucket_results(work: Work, embedded: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Plain values for results.json, by bucket; intervals draw variants, each with all of its tissues."""
+def bucket_results(
+    work: Work, embedded: dict[str, np.ndarray], known: Collection[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name of each bucket that is not ``known``, and plain values for results.json."""
     work.leave_out_unknown(embedded)
     arms = Arms(work, embedded).by_name()
     buckets = work.buckets()
-    progress = Progress(len(arms) * len(buckets), 0, "tests of an arm")
-    found = {}
+    progress = Progress(len(arms) * len(buckets), len(arms) * len(known), "tests of an arm")
     for bucket in buckets:
+        if bucket.name in known:
+            continue
         said: dict[str, Told] = {}
         for name, arm in arms.items():
             if not bucket.problem:
                 said[name] = told(work.recipe, arm, bucket, work.snps.labels)
             progress.add(1)
-        found[bucket.name] = {
-            "rows": {"train": len(bucket.train), "valid": len(bucket.valid), "test": len(bucket.test)},
-            "problem": bucket.problem or None,
-            "arms": {name: _arm(work, bucket, name, said) for name in said},
-            "published": _published(work, bucket.name),
-        }
+        yield (
+            bucket.name,
+            {
+                "rows": {"train": len(bucket.train), "valid": len(bucket.valid), "test": len(bucket.test)},
+                "problem": bucket.problem or None,
+                "arms": {name: _arm(work, bucket, name, said) for name in said},
+                "published": _published(work, bucket.name),
+            },
+        )
     progress.close()
-    return found
 
 
 def _arm(work: Work, bucket: Bucket, name: str, said: dict[str, Told]) -> dict[str, Any]:
+    """One arm's score, and the model's gain over it; intervals draw variants, each with all of its tissues."""
     ours, model = said[name], said["model"]
     drawing = {"resamples": work.recipe.resamples, "groups": work.allele[bucket.test]}
     found: dict[str, Any] = {
