@@ -41,7 +41,7 @@ def run(folder: Path, genome: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[
     monkeypatch.setattr(embed_sequences, "_BASES_AT_ONCE", BASES)
     monkeypatch.setattr(score_regions, "_TILES_AT_ONCE", TILES)
     caduceus.save_pretrained(small(), folder / "model", layout="caduceus")
-    (folder / "s.fa").write_text("".join(f">s{i}\n{random_sequence(3 + 5 * (i % 5), i)}\n" for i in range(200)))
+    (folder / "s.fa").write_text("".join(f">s{i}\n{random_sequence(3 + 5 * (i % 5), i)}\n" for i in range(120)))
     (folder / "r.bed").write_text("chr1\t5\t650\nchr2\t30\t300\nchr1\t1000\t1007\n")
 
     def begin(which: str, out: str) -> int:
