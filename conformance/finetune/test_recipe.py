@@ -71,7 +71,7 @@ def results() -> dict[str, Any]:
 
 def test_a_run_gives_scores_gains_and_tables(capsys: pytest.CaptureFixture[str]) -> None:
     caduceus.save_pretrained(caduceus.build(parts.Model.model_validate(SPEC)), "trained")
-    recipe(model=None, pretrained="trained")
+    recipe(model="trained")
     assert main(["run", "tune.yaml"]) == 0
     out = capsys.readouterr().out
     assert "1 of 31 test sequences are in the training split too, 0 more as their reverse complement" in out
@@ -117,9 +117,11 @@ def test_what_was_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         ({"tasks": {"gc": {"train": "none.csv", "test": "test.csv"}}}, "no file none.csv, neither from here nor"),
         ({"tasks": {"gc": {"train": "train.csv", "test": "test.csv"}}}, "has no column 'label' or"),
-        ({"pretrained": "x"}, "give either pretrained"),
-        ({"tuned": "lora"}, "tuned is 'lora', which is for a pretrained model"),
-        ({"model": None, "pretrained": "nowhere"}, "nowhere"),
+        ({"tuned": "lora"}, "tuned is 'lora', which is for a trained model"),
+        ({"model": "nowhere"}, "model is 'nowhere', neither the folder of a trained model nor the name of a network"),
+        ({"model": "caduceus-ps-1k-d25"}, "did you mean 'caduceus-ps-1k-d256'?"),
+        ({"seeds": [1, 1]}, "expected each once"),
+        ({"per_device": 3}, "per_device is 3, expected a divisor of batch, 10"),
     ],
 )
 def test_bad_input_is_refused_before_any_work(
@@ -135,7 +137,7 @@ def test_bad_input_is_refused_before_any_work(
 def test_check_reads_the_data_and_writes_nothing(protocol: str, capsys: pytest.CaptureFixture[str]) -> None:
     recipe(protocol=protocol)
     assert main(["check", "tune.yaml"]) == 0
-    assert "jobs   5: model, cnn, kmers, seeds 1, 2" in capsys.readouterr().out
+    assert "jobs   5: 2 x model, 2 x cnn, 1 x kmers; seeds 1, 2" in capsys.readouterr().out
     assert not Path("runs").exists()
 
 
@@ -180,7 +182,7 @@ def test_published_scores_stand_beside_ours_and_say_when_they_cannot_be_compared
 @pytest.mark.parametrize(
     ("name", "task", "protocol", "against"),
     [
-        ("nucleotide_transformer", "H3", "official", "protocol official: the authors average mcc over batches"),
+        ("nucleotide_transformer", "H3", "official", None),
         ("nucleotide_transformer", "H3", "sound", "protocol sound: the published scores are"),
         ("genomic_benchmarks", "human_enhancers_cohn", "official", None),
         ("gue", "tf_2", "sound", None),
@@ -189,10 +191,12 @@ def test_published_scores_stand_beside_ours_and_say_when_they_cannot_be_compared
 def test_on_the_rows_of_the_suite_the_protocol_and_the_metric_decide(
     name: str, task: str, protocol: Literal["official", "sound"], against: str | None
 ) -> None:
-    files = TaskFiles.model_validate(suite_tasks(name, "folder", [task], {}, protocol)[task])
+    files = TaskFiles.model_validate(suite_tasks(name, "folder", [task], {}, protocol, {})[task])
     counts = suite(name).task(task).rows
     train = counts.get("train", 1)
     test = counts.get("train and test", train + 1) - train
     data: Any = SimpleNamespace(train=range(train), valid=(), test=range(test))
-    reason = published(files, protocol, data)["not_comparable"]
+    found = published(files, protocol, data)
+    reason = found["not_comparable"]
     assert reason is None if against is None else reason.startswith(against)
+    assert found["beside"] == ("averaged_over_batches" if protocol == "official" else "score")
