@@ -32,6 +32,7 @@ def run(recipe: Finetuning, folder: RunFolder) -> Results:
         count, threads = _shares(recipe, folder.path)
         base, tasks, parameters = _prepared(recipe)
         now = environment(recipe, _files(recipe), 1)
+        now |= {"jobs": count, "threads": threads or now["threads"]}
         folder.refuse_other_files(now["data"])
         folder.begin(now)
         board = Board(recipe, folder, tasks, parameters)

@@ -36,7 +36,7 @@ class JobsFailed(ChildProcessError):
     def __init__(self, failures: Failures, of: int) -> None:
         lines = "\n".join(f"  {name}: {why}" for name, why in failures.items())
         super().__init__(
-            f"{len(failures)} of {of} jobs; the others are done, and the same command tries again\n{lines}"
+            f"{len(failures)} of {of} jobs; the others are done, and the same command tries these again\n{lines}"
         )
 
 
