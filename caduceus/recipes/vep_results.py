@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from caduceus.evaluate.intervals import difference, interval
+from caduceus.evaluate.intervals import Draws
 from caduceus.evaluate.metrics import score
 from caduceus.recipes.progress import Progress
 from caduceus.recipes.run_dir import RunFolder
@@ -38,30 +38,35 @@ def bucket_results(
             if not bucket.problem:
                 said[name] = told(work.recipe, arm, bucket, work.snps.labels)
             progress.add(1)
+        drawn = {name: _drawn(work, bucket, each) for name, each in said.items()}
         yield (
             bucket.name,
             {
                 "rows": {"train": len(bucket.train), "valid": len(bucket.valid), "test": len(bucket.test)},
                 "problem": bucket.problem or None,
-                "arms": {name: _arm(work, bucket, name, said) for name in said},
+                "arms": {name: _arm(each, drawn[name], drawn["model"]) for name, each in said.items()},
                 "published": _published(work, bucket.name),
             },
         )
     progress.close()
 
 
-def _arm(work: Work, bucket: Bucket, name: str, said: dict[str, Told]) -> dict[str, Any]:
-    """One arm's score, and the model's gain over it; intervals draw variants, each with all of its tissues."""
-    ours, model = said[name], said["model"]
-    drawing = {"resamples": work.recipe.resamples, "groups": work.allele[bucket.test]}
+def _drawn(work: Work, bucket: Bucket, said: Told) -> Draws:
+    """The score of draws of variants, each with all of its tissues."""
+    groups = work.allele[bucket.test]
+    return Draws.of("auroc", said.predictions, resamples=work.recipe.resamples, groups=groups)
+
+
+def _arm(said: Told, ours: Draws, model: Draws) -> dict[str, Any]:
+    """One arm's score, and the model's gain over it."""
     found: dict[str, Any] = {
-        "auroc": interval("auroc", ours.predictions, **drawing).to_dict(),
-        "seeds": [score("auroc", each) for each in ours.predictions],
-        "c": ours.c,
-        "chosen_by": {f"{c:g}": value for c, value in ours.by.items()},
+        "auroc": ours.interval().to_dict(),
+        "seeds": [score("auroc", each) for each in said.predictions],
+        "c": said.c,
+        "chosen_by": {f"{c:g}": value for c, value in said.by.items()},
     }
-    if name != "model":
-        found["gain"] = difference("auroc", model.predictions, ours.predictions, **drawing).to_dict()
+    if ours is not model:
+        found["gain"] = model.minus(ours).interval().to_dict()
     return found
 
 
