@@ -19,7 +19,7 @@ from typing import NamedTuple, TextIO
 _ERRORS_SHOWN = 5
 _VCF_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 # What people call the columns of a table, in lower case; the first name is the one to ask for.
-_NAMES = {
+NAMES = {
     "chrom": ("chrom", "#chrom", "chr", "contig", "chromosome"),
     "pos": ("pos", "position"),
     "ref": ("ref", "reference"),
@@ -94,10 +94,7 @@ class VariantFile:
             return {"chrom": 0, "pos": 1, "id": 2, "ref": 3, "alt": 4}
         lower = [name.strip().lower() for name in self.columns]
         found = {
-            name: lower.index(alias)
-            for name, aliases in _NAMES.items()
-            for alias in reversed(aliases)
-            if alias in lower
+            name: lower.index(alias) for name, aliases in NAMES.items() for alias in reversed(aliases) if alias in lower
         }
         if missing := [name for name in ("chrom", "pos", "ref", "alt") if name not in found]:
             shown = ", ".join(self.columns[:8]) or "nothing"

@@ -1,7 +1,8 @@
 """How far a score may be from that of another test set of the same kind: bootstrap over the rows.
 
 Rows of a test set are drawn with replacement; for a difference of two models both are scored on the same draws, since
-rows that are hard for one are hard for the other. Percentile intervals (Efron and Tibshirani 1993, chapter 13).
+rows that are hard for one are hard for the other. Rows that belong together, such as those of one variant, are drawn
+together, as a group. Percentile intervals (Efron and Tibshirani 1993, chapter 13).
 """
 
 from __future__ import annotations
@@ -38,6 +39,68 @@ class Interval:
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """A score on a set and on draws from it; two of the same rows and seed are of the same draws.
+
+    Attributes:
+        truth: of the rows, as `Predictions` has it.
+        whole: the score of the set as it is; NaN where it is not defined.
+        drawn: (resamples,) those of the draws, likewise.
+        seed: of the draws.
+    """
+
+    truth: np.ndarray
+    whole: float
+    drawn: np.ndarray
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        predictions: Predictions | Sequence[Predictions],
+        *,
+        resamples: int = _RESAMPLES,
+        seed: int = 0,
+        groups: np.ndarray | None = None,
+    ) -> Draws:
+        """The score called ``name``; of several seeds of a model on the same rows, the mean over the seeds.
+
+        Args:
+            groups: (n,) int64, of which group each row is, if they are drawn by groups.
+        """
+        seeds = _as_list(predictions)
+        rows = len(seeds[0])
+        draw = _drawing(np.random.default_rng(seed), rows, groups)
+        drawn = [_mean(name, seeds, draw()) if rows else np.nan for _ in range(resamples)]
+        return cls(seeds[0].truth, _mean(name, seeds, np.arange(rows)), np.array(drawn, dtype=float), seed)
+
+    def minus(self, other: Draws) -> Draws:
+        """The difference, draw by draw.
+
+        Raises:
+            ValueError: the two were not scored on the same rows, or not on the same draws of them.
+        """
+        if not np.array_equal(self.truth, other.truth):
+            raise ValueError("the models were scored on different rows; a paired comparison needs the same ones")
+        if (self.seed, len(self.drawn)) != (other.seed, len(other.drawn)):
+            raise ValueError("the models were scored on different draws; give both the same resamples and seed")
+        return Draws(self.truth, self.whole - other.whole, self.drawn - other.drawn, self.seed)
+
+    def interval(self, confidence: float = _CONFIDENCE) -> Interval:
+        """The percentile interval."""
+        resamples = len(self.drawn)
+        defined = self.drawn[np.isfinite(self.drawn)]
+        low: float | None = None
+        high: float | None = None
+        if np.isfinite(self.whole) and 2 * len(defined) >= resamples > 0:
+            tail = (1 - confidence) / 2
+            low, high = (float(limit) for limit in np.quantile(defined, [tail, 1 - tail]))
+        value = float(self.whole) if np.isfinite(self.whole) else None
+        return Interval(value, low, high, confidence, resamples, resamples - len(defined))
+
+
 def interval(
     name: str,
     predictions: Predictions | Sequence[Predictions],
@@ -45,16 +108,19 @@ def interval(
     resamples: int = _RESAMPLES,
     confidence: float = _CONFIDENCE,
     seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> Interval:
     """A score with its interval; of several seeds of a model on the same rows, the mean over the seeds.
+
+    Args:
+        groups: (n,) int64, of which group each row is, if they are drawn by groups.
 
     >>> right = Predictions(np.array([0, 1] * 8), np.eye(2)[[0, 1] * 8], "single_label_classification")
     >>> found = interval("accuracy", right)
     >>> found.value, found.low, found.high
     (1.0, 1.0, 1.0)
     """
-    seeds = _as_list(predictions)
-    return _bootstrap(lambda rows: _mean(name, seeds, rows), len(seeds[0]), resamples, confidence, seed)
+    return Draws.of(name, predictions, resamples=resamples, seed=seed, groups=groups).interval(confidence)
 
 
 def difference(
@@ -65,21 +131,16 @@ def difference(
     resamples: int = _RESAMPLES,
     confidence: float = _CONFIDENCE,
     seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> Interval:
     """The score of one model minus that of another on the same rows, with its interval; seeds are averaged first.
 
     Raises:
         ValueError: the two were not scored on the same rows.
     """
-    ours, theirs = _as_list(predictions), _as_list(baseline)
-    if not np.array_equal(ours[0].truth, theirs[0].truth):
-        raise ValueError("the models were scored on different rows; a paired comparison needs the same ones")
-
-    def both(rows: np.ndarray) -> float | None:
-        here, there = _mean(name, ours, rows), _mean(name, theirs, rows)
-        return None if here is None or there is None else here - there
-
-    return _bootstrap(both, len(ours[0]), resamples, confidence, seed)
+    pair = (predictions, baseline)
+    ours, theirs = (Draws.of(name, each, resamples=resamples, seed=seed, groups=groups) for each in pair)
+    return ours.minus(theirs).interval(confidence)
 
 
 def _as_list(predictions: Predictions | Sequence[Predictions]) -> list[Predictions]:
@@ -91,22 +152,17 @@ def _as_list(predictions: Predictions | Sequence[Predictions]) -> list[Predictio
     return found
 
 
-def _mean(name: str, seeds: Sequence[Predictions], rows: np.ndarray) -> float | None:
+def _mean(name: str, seeds: Sequence[Predictions], rows: np.ndarray) -> float:
+    """NaN unless every seed has a score."""
     each = [score(name, one.take(rows)) for one in seeds]
     defined = [value for value in each if value is not None]
-    return float(np.mean(defined)) if len(defined) == len(each) else None
+    return float(np.mean(defined)) if len(defined) == len(each) else np.nan
 
 
-def _bootstrap(
-    value: Callable[[np.ndarray], float | None], rows: int, resamples: int, confidence: float, seed: int
-) -> Interval:
-    rng = np.random.default_rng(seed)
-    drawn = [value(rng.integers(rows, size=rows)) if rows else None for _ in range(resamples)]
-    defined = [one for one in drawn if one is not None]
-    whole = value(np.arange(rows))
-    low: float | None = None
-    high: float | None = None
-    if whole is not None and 2 * len(defined) >= resamples > 0:
-        tail = (1 - confidence) / 2
-        low, high = (float(limit) for limit in np.quantile(defined, [tail, 1 - tail]))
-    return Interval(whole, low, high, confidence, resamples, resamples - len(defined))
+def _drawing(rng: np.random.Generator, rows: int, groups: np.ndarray | None) -> Callable[[], np.ndarray]:
+    """What draws as many rows, or as many groups of rows, as there are, with replacement."""
+    if groups is None:
+        return lambda: rng.integers(rows, size=rows)
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    return lambda: np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])

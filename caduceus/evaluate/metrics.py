@@ -1,4 +1,4 @@
-"""Scores over a whole test set, by scikit-learn; what is not defined on a set is null, never a number.
+"""Scores over a whole test set, by scikit-learn, those by rank by `ranking`; what is not defined is null, no number.
 
 The authors average MCC and F1 over batches, so that their scores depend on the batch size; here a score is that of the
 set. `averaged_over_batches` gives theirs, for the official protocol alone.
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from caduceus.data.labels import Problem
+from caduceus.evaluate.ranking import auroc, spearman
 from caduceus.extras import require
 
 Score = Callable[["Predictions"], float | None]
@@ -105,6 +106,10 @@ def _metrics() -> Any:
     return require("sklearn.metrics", "evaluate")
 
 
+def _scipy() -> Any:
+    return require("scipy.stats", "evaluate")
+
+
 def _accuracy(p: Predictions) -> float:
     return float(_metrics().accuracy_score(p.truth, p.decided))
 
@@ -156,13 +161,12 @@ def _log_loss(p: Predictions) -> float:
     return float(-np.where(p.truth == 1, np.log(chance), np.log(against)).mean())
 
 
-def _correlation(p: Predictions, name: str) -> float | None:
+def _correlation(p: Predictions, function: Callable[..., float]) -> float | None:
     """Mean over the targets; not defined for a constant target, 0 for a constant output."""
-    function = getattr(require("scipy.stats", "evaluate"), name)
     columns = [i for i in range(p.truth.shape[1]) if np.ptp(p.truth[:, i]) > 0]
     if not columns:
         return None
-    each = [function(p.truth[:, i], p.outputs[:, i]).statistic if np.ptp(p.outputs[:, i]) else 0.0 for i in columns]
+    each = [function(p.truth[:, i], p.outputs[:, i]) if np.ptp(p.outputs[:, i]) else 0.0 for i in columns]
     return float(np.mean(each))
 
 
@@ -178,7 +182,7 @@ _CLASSIFICATION: dict[str, Score] = {
     "mcc": _mcc,
     "f1": lambda p: _f1(p, "binary"),
     "macro_f1": lambda p: _f1(p, "macro"),
-    "auroc": lambda p: _ranked(p, _metrics().roc_auc_score),
+    "auroc": lambda p: _ranked(p, lambda truth, output: auroc(truth > 0, output).value),
     "auprc": lambda p: _ranked(p, _metrics().average_precision_score),
     "log_loss": _log_loss,
 }
@@ -186,8 +190,8 @@ _REGRESSION: dict[str, Score] = {
     "mae": lambda p: float(_metrics().mean_absolute_error(p.truth, p.outputs)),
     "mse": lambda p: float(_metrics().mean_squared_error(p.truth, p.outputs)),
     "r2": _r2,
-    "pearson": lambda p: _correlation(p, "pearsonr"),
-    "spearman": lambda p: _correlation(p, "spearmanr"),
+    "pearson": lambda p: _correlation(p, lambda truth, output: _scipy().pearsonr(truth, output).statistic),
+    "spearman": lambda p: _correlation(p, lambda truth, output: spearman(truth, output).value),
 }
 # Scores of which less is better.
 LOSSES = frozenset({"log_loss", "mae", "mse"})

@@ -22,10 +22,14 @@ Key = TypeVar("Key")
 
 
 class Row(NamedTuple):
-    """A window with these positions read as [MASK]."""
+    """A window with these positions read as [MASK].
+
+    ``near``: positions of each strand in its own order, two arrays; one that is named twice counts twice.
+    """
 
     window: Window
     masked: tuple[int, ...] = ()
+    near: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def base_logits(
@@ -57,6 +61,36 @@ def pooled_features(
         return list((total / count[:, None, None]).cpu().numpy())
 
     return _batched(model, rows, pooled, tokens)
+
+
+def near_features(
+    model: TokenModel, rows: Iterable[tuple[Key, Row]], tokens: int = TOKENS, *, half: bool = False
+) -> Iterator[tuple[Key, np.ndarray]]:
+    """Mean of the features of each strand over the positions ``near`` of a row, (2, C) float64, masked ones left out.
+
+    Args:
+        half: features and mean are rounded to float16, whose largest number is 65504.
+    """
+    features: Any = model.features
+
+    def averaged(ids: Tensor, mask: Tensor | None, group: list[Row]) -> list[np.ndarray]:
+        found = features(ids, mask)
+        valid = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask
+        means = []
+        for strands, here, row in zip(found, valid, group, strict=True):
+            pair = zip(strands, (here, here.flip(0)), row.near or (), strict=True)
+            means.append(torch.stack([_mean(x, known, torch.from_numpy(at), half) for x, known, at in pair]))
+        return list(torch.stack(means).double().cpu().numpy())
+
+    return _batched(model, rows, averaged, tokens)
+
+
+def _mean(x: Tensor, valid: Tensor, at: Tensor, half: bool) -> Tensor:
+    """Of x (L, C) at some positions; 0 if none of them is valid."""
+    at = at.to(x.device)
+    chosen = x[at].half() if half else x[at]
+    mean = chosen.double().sum(0) / valid[at].sum().clamp(min=1)
+    return mean.half() if half else mean
 
 
 def _batched(

@@ -15,6 +15,7 @@ from caduceus.recipes.errors import Refused
 from caduceus.recipes.find import find, named
 from caduceus.recipes.load import load, read
 from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.schema import kind_of
 from caduceus.train.signals import Stopped
 
 
@@ -63,11 +64,11 @@ def _fetch(told: argparse.Namespace) -> None:
 
 
 def _check(told: argparse.Namespace) -> None:
-    load(find(told.recipe), told.set).check()
+    load(find(told.recipe), _options(told)).check()
 
 
 def _run(told: argparse.Namespace) -> None:
-    recipe = load(find(told.recipe), told.set)
+    recipe = load(find(told.recipe), _options(told))
     folder = RunFolder(recipe, told.out)
     if folder.finished:
         print(f"{folder.path} holds this run, finished")
@@ -76,6 +77,16 @@ def _run(told: argparse.Namespace) -> None:
         results = recipe.run(folder)
     if results:
         print(recipe.summary(folder, results))
+
+
+def _options(told: argparse.Namespace) -> list[str]:
+    """The fields that are set: those of --set, and the shard."""
+    if told.shard is None:
+        return list(told.set)
+    task = read(find(told.recipe)).get("task")
+    if "shard" not in kind_of(task).model_fields:
+        raise Refused(f"{told.recipe} is of task {task}, which is not done in parts: it has no field shard")
+    return [*told.set, f"shard={told.shard}"]
 
 
 def _join(told: argparse.Namespace) -> None:
@@ -124,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
             metavar="FIELD=VALUE",
             help="set one field, such as --set batch.tokens=8192; the value is YAML; may be given several times",
         )
+    for each in (check, run):
+        each.add_argument("--shard", metavar="I/N", help="the I-th of N parts: the same as --set shard=I/N")
     show.add_argument("--resolved", action="store_true", help="every field, defaults and sizes filled in")
     run.add_argument("--out", type=Path, metavar="DIR", help="the run folder (default: runs/NAME-DIGEST)")
     return parser

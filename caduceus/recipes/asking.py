@@ -81,6 +81,14 @@ class Asking(Recipe):
             raise Refused("backend is 'reference', which has no torch model; give backend auto or torch")
         return load_pretrained(Path(self.model or "").expanduser(), backend=computing, device=self.device())
 
+    def untrained(self, model: Any, seed: int) -> Any:
+        """The same network with its initial weights: a control."""
+        from caduceus.construct import build
+        from caduceus.train.machine import kernels
+
+        computing = kernels(self.backend, self.accelerator)
+        return build(model.spec, backend=computing, seed=seed, device=self.device())
+
     def device(self) -> Any:
         from caduceus.train.machine import device
 

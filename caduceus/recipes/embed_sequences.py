@@ -1,9 +1,9 @@
-"""Sequences of a file to a Parquet file of embeddings, a batch at a time."""
+"""Sequences of a file to a Parquet file of embeddings, a few at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import tee
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from caduceus.predict.models import inner_spec
 from caduceus.recipes.asking import needed
 from caduceus.recipes.embedding import Embedding
 from caduceus.recipes.environment import surroundings
+from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.progress import Progress
 from caduceus.recipes.run_dir import RunFolder
@@ -25,22 +26,26 @@ from caduceus.train.machine import kernels
 from caduceus.train.signals import Signals
 
 OUTPUT = "embeddings.parquet"
-_ROWS_AT_ONCE = 1024
+# Tables of rows while they are computed, each an Arrow stream behind its length: a Parquet file cannot be continued.
+_TABLES = "tables"
+_LENGTH_BYTES = 8
+_ROWS_AT_ONCE, _BASES_AT_ONCE = 1024, 1 << 20
 
 
 def run(recipe: Embedding, files: dict[str, str], folder: RunFolder) -> Results:
-    """Count, embed, write; a run that was stopped begins again."""
+    """Count, embed, write; what was embedded before is not embedded again."""
     needed("pyarrow.parquet", "predict")
-    with Signals():
+    with Signals() as signals:
         embedder, count = _prepared(recipe, files)
         now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
         folder.refuse_other_files(now["data"])
         folder.begin(now)
-        progress = Progress(count, 0, "sequences")
-        rows, columns = _write(embedder, _sequences(recipe, files), folder, progress)
-        progress.close()
+        outputs = Growing(folder.path, [_TABLES])
+        progress = _embed(embedder, _sequences(recipe, files), count, outputs, signals)
+        rows, columns = _write(outputs.grown(_TABLES), folder.path / OUTPUT)
         results = {"sequences": count, "rows": rows, "columns": columns, "output": OUTPUT, "seconds": progress.seconds}
         folder.finish(results)
+        outputs.forget()
         return results
 
 
@@ -76,26 +81,49 @@ def _sequences(recipe: Embedding, files: dict[str, str]) -> Iterator[Named]:
     return fasta_sequences(files["fasta"])
 
 
-def _write(
-    embedder: Embedder, sequences: Iterator[Named], folder: RunFolder, progress: Progress
-) -> tuple[int, dict[str, int]]:
-    """Write every row; how many, and the width of each column of vectors."""
-    parquet = require("pyarrow.parquet", "predict")
-    names, texts = tee(sequences)
-    writer: Any = None
-    waiting: list[dict[str, Any]] = []
-    total = 0
-    with written_whole(folder.path / OUTPUT) as file:
-        for named, found in zip(names, embedder(each.sequence for each in texts), strict=True):
-            waiting += _rows(named.name, found, embedder)
-            progress.add(1)
-            if len(waiting) >= _ROWS_AT_ONCE:
-                writer, total = _flushed(parquet, writer, file, waiting), total + len(waiting)
-                waiting = []
-        writer, total = _flushed(parquet, writer, file, waiting), total + len(waiting)
-        columns = {field.name: field.type.list_size for field in writer.schema if hasattr(field.type, "list_size")}
-        writer.close()
-    return total, columns
+def _embed(embedder: Embedder, sequences: Iterator[Named], count: int, outputs: Growing, signals: Signals) -> Progress:
+    """Grow the tables by what is not in them yet."""
+    chunks = _chunks(sequences, embedder.pooling == "none")
+    done = sum(len(next(chunks)) for _ in range(outputs.done))
+    if done:
+        say(f"continuing from sequence {done + 1:,}")
+    progress = Progress(count, done, "sequences")
+    grow(outputs, (({_TABLES: _packed(embedder, chunk)}, len(chunk)) for chunk in chunks), progress, signals)
+    return progress
+
+
+def _chunks(sequences: Iterator[Named], unpooled: bool) -> Iterator[list[Named]]:
+    """What is embedded between two saves. No batch reaches over its end, so that a continued run has the same ones."""
+    chunk: list[Named] = []
+    bases = 0
+    for named in sequences:
+        chunk.append(named)
+        bases += len(named.sequence)
+        if (bases if unpooled else len(chunk)) >= _ROWS_AT_ONCE or bases >= _BASES_AT_ONCE:
+            yield chunk
+            chunk, bases = [], 0
+    if chunk:
+        yield chunk
+
+
+def _packed(embedder: Embedder, chunk: list[Named]) -> bytes:
+    """The rows of some sequences as an Arrow stream, its length before it."""
+    arrow, ipc = require("pyarrow", "predict"), require("pyarrow.ipc", "predict")
+    found = zip(chunk, embedder(named.sequence for named in chunk), strict=True)
+    table = _as_table([row for named, arrays in found for row in _rows(named.name, arrays, embedder)])
+    sink = arrow.BufferOutputStream()
+    with ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    text: bytes = sink.getvalue().to_pybytes()
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text
+
+
+def _unpacked(path: Path) -> Iterator[Any]:
+    """The tables, in order."""
+    ipc = require("pyarrow.ipc", "predict")
+    with path.open("rb") as file:
+        while length := file.read(_LENGTH_BYTES):
+            yield ipc.open_stream(file.read(int.from_bytes(length, "little"))).read_all()
 
 
 def _rows(name: str, found: dict[str, np.ndarray], embedder: Embedder) -> Iterator[dict[str, Any]]:
@@ -113,11 +141,8 @@ def _rows(name: str, found: dict[str, np.ndarray], embedder: Embedder) -> Iterat
         yield {"name": name, "position": position, **{key: array[position] for key, array in columns.items()}}
 
 
-def _flushed(parquet: Any, writer: Any, file: Any, rows: list[dict[str, Any]]) -> Any:
-    """Write rows as a group of their own; the writer, made with the first."""
+def _as_table(rows: list[dict[str, Any]]) -> Any:
     arrow = require("pyarrow", "predict")
-    if not rows:
-        return writer
     arrays = {}
     for key, value in rows[0].items():
         column = [row[key] for row in rows]
@@ -125,7 +150,22 @@ def _flushed(parquet: Any, writer: Any, file: Any, rows: list[dict[str, Any]]) -
             arrays[key] = arrow.FixedSizeListArray.from_arrays(arrow.array(np.concatenate(column)), len(value))
         else:
             arrays[key] = arrow.array(column)
-    table = arrow.table(arrays)
-    writer = writer or parquet.ParquetWriter(file, table.schema)
-    writer.write_table(table)
-    return writer
+    return arrow.table(arrays)
+
+
+def _write(tables: Path, path: Path) -> tuple[int, dict[str, int]]:
+    """The Parquet file, in row groups of `_ROWS_AT_ONCE` or more; how many rows, and the width of each vector."""
+    arrow, parquet = require("pyarrow", "predict"), require("pyarrow.parquet", "predict")
+    schema = next(_unpacked(tables)).schema
+    waiting: list[Any] = []
+    total = 0
+    with written_whole(path) as file, parquet.ParquetWriter(file, schema) as writer:
+        for table in _unpacked(tables):
+            waiting.append(table)
+            total += len(table)
+            if sum(map(len, waiting)) >= _ROWS_AT_ONCE:
+                writer.write_table(arrow.concat_tables(waiting))
+                waiting = []
+        if waiting:
+            writer.write_table(arrow.concat_tables(waiting))
+    return total, {field.name: field.type.list_size for field in schema if hasattr(field.type, "list_size")}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from caduceus.recipes.errors import Refused
+from caduceus.recipes.progress import Progress
 from caduceus.train.files import written_whole
+from caduceus.train.signals import Signals, Stopped
 
 _JOURNAL = "progress.json"
 
@@ -57,9 +59,14 @@ class Growing:
                 os.fsync(file.fileno())
             self._part(name).replace(self.folder / name)
 
+    def grown(self, name: str) -> Path:
+        """Where a file is that has not been given its name: what `forget` removes."""
+        return self._part(name)
+
     def forget(self) -> None:
-        """Remove the journal: nothing is left to do."""
-        (self.folder / _JOURNAL).unlink(missing_ok=True)
+        """Remove the journal, and files without a name: nothing is left to do."""
+        for path in (self.folder / _JOURNAL, *map(self._part, self.names)):
+            path.unlink(missing_ok=True)
 
     def _part(self, name: str) -> Path:
         return self.folder / f".{name}.growing"  # not what `sweep` takes for left over
@@ -73,3 +80,22 @@ class Growing:
         """A file that took its name before a kill came, while others had not."""
         if (self.folder / name).is_file() and not self._part(name).is_file():
             (self.folder / name).replace(self._part(name))
+
+
+def grow(
+    outputs: Growing, pieces: Iterable[tuple[Mapping[str, bytes], int]], progress: Progress, signals: Signals
+) -> None:
+    """Append every piece, and what it counts for; a signal stops between two of them.
+
+    Raises:
+        Stopped: a signal came.
+    """
+    signals.patient = True
+    for piece, count in pieces:
+        outputs.append(piece)
+        progress.add(count)
+        if signals.code:
+            progress.close()
+            raise Stopped(signals.code, f"stopped after {progress.done:,} of {progress.total:,} {progress.unit}")
+    signals.patient = False
+    progress.close()

@@ -24,6 +24,7 @@ KINDS = {
     "pretrain": "caduceus.recipes.pretraining:Pretraining",
     "regions": "caduceus.recipes.region_scoring:RegionScoring",
     "variants": "caduceus.recipes.variant_scoring:VariantScoring",
+    "vep_eqtl": "caduceus.recipes.vep_eqtl:VepEqtl",
 }
 
 Results = dict[str, Any]

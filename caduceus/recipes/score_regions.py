@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 
 from caduceus.data import Genome, Region, bed_regions
@@ -10,6 +13,7 @@ from caduceus.predict.models import inner_spec
 from caduceus.predict.regions import TRACKS
 from caduceus.recipes.asking import needed
 from caduceus.recipes.environment import surroundings
+from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.progress import Progress
 from caduceus.recipes.region_scoring import RegionScoring
@@ -20,36 +24,36 @@ from caduceus.train.bar import say
 from caduceus.train.machine import kernels
 from caduceus.train.signals import Signals
 
+# The tracks of every base, (bases, 3) float64, while they are computed: a bigWig file cannot be continued.
+_VALUES = "values"
+_TILES_AT_ONCE = 16
+
 
 def run(recipe: RegionScoring, files: dict[str, str], folder: RunFolder) -> Results:
-    """Score and write; a run that was stopped begins again."""
+    """Score and write; what was scored before is not scored again."""
     if recipe.format == "bigwig":
         needed("pyBigWig", "predict")
-    with Signals():
+    with Signals() as signals:
         scorer, regions = _prepared(recipe, files)
         now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
         folder.refuse_other_files(now["data"])
         folder.begin(now)
-        bases = sum(end - start for _, start, end, _ in regions)
-        progress = Progress(bases, 0, "bases")
-        total, known = np.zeros(len(TRACKS)), 0
-        with tracks(folder.path, list(TRACKS), recipe.format, scorer.genome.contigs) as written:
-            for contig, start, end, _ in regions:
-                for piece in scorer(contig, start, end):
-                    for name in TRACKS:
-                        written[name].add(piece.contig, piece.start, piece.tracks[name])
-                    total += [np.nansum(piece.tracks[name]) for name in TRACKS]
-                    known += int((~np.isnan(piece.tracks[TRACKS[0]])).sum())
-                    progress.add(piece.end - piece.start)
-        progress.close()
+        outputs = Growing(folder.path, [_VALUES])
+        spans = list(_spans(regions, recipe.tile * _TILES_AT_ONCE))
+        done = sum(end - start for _, start, end, _ in spans[: outputs.done])
+        progress = Progress(sum(end - start for _, start, end, _ in spans), done, "bases")
+        if done:
+            say(f"continuing after {done:,} bases")
+        pieces = (({_VALUES: _scored(scorer, span)}, span.end - span.start) for span in spans[outputs.done :])
+        grow(outputs, pieces, progress, signals)
         results: Results = {
-            "bases": bases,
-            "known": known,
-            "mean": dict(zip(TRACKS, (total / max(known, 1)).tolist(), strict=True)),
+            "bases": progress.total,
+            **_write(folder.path, recipe.format, outputs.grown(_VALUES), spans, scorer.genome.contigs),
             "outputs": [name + SUFFIX[recipe.format] for name in TRACKS],
             "seconds": progress.seconds,
         }
         folder.finish(results)
+        outputs.forget()
         return results
 
 
@@ -74,6 +78,32 @@ def merged(regions: list[Region], contigs: dict[str, int]) -> list[Region]:
         else:
             found.append(Region(contig, start, end))
     return found
+
+
+def _spans(regions: list[Region], size: int) -> Iterator[Region]:
+    """Regions cut at multiples of ``size``, where tiles end: what is scored between two saves."""
+    for contig, start, end, _ in regions:
+        for first in range(start // size * size, end, size):
+            yield Region(contig, max(first, start), min(first + size, end))
+
+
+def _scored(scorer: RegionScorer, span: Region) -> bytes:
+    pieces = scorer(span.contig, span.start, span.end)
+    return b"".join(np.stack([piece.tracks[name] for name in TRACKS], 1).tobytes() for piece in pieces)
+
+
+def _write(folder: Path, kind: str, values: Path, spans: list[Region], contigs: dict[str, int]) -> Results:
+    """The tracks; how many bases are known, and the means."""
+    total, known = np.zeros(len(TRACKS)), 0
+    with tracks(folder, list(TRACKS), kind, contigs) as written, values.open("rb") as file:
+        for contig, start, end, _ in spans:
+            text = file.read((end - start) * len(TRACKS) * 8)
+            table = np.frombuffer(text, dtype=np.float64).reshape(-1, len(TRACKS))
+            for name, column in zip(TRACKS, table.T, strict=True):
+                written[name].add(contig, start, column)
+            total += np.nansum(table, axis=0)
+            known += int((~np.isnan(table[:, 0])).sum())
+    return {"known": known, "mean": dict(zip(TRACKS, (total / max(known, 1)).tolist(), strict=True))}
 
 
 def _prepared(recipe: RegionScoring, files: dict[str, str]) -> tuple[RegionScorer, list[Region]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from caduceus.predict.models import inner_spec
 from caduceus.predict.variant_table import CHUNK
 from caduceus.recipes.environment import surroundings
-from caduceus.recipes.growing import Growing
+from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.progress import Progress
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Results
@@ -17,7 +17,7 @@ from caduceus.recipes.variant_work import TABLE, Work
 from caduceus.train.bar import say
 from caduceus.train.machine import kernels
 from caduceus.train.properties import assert_declared
-from caduceus.train.signals import Signals, Stopped
+from caduceus.train.signals import Signals
 
 
 def run(recipe: VariantScoring, files: dict[str, str], folder: RunFolder) -> Results:
@@ -49,18 +49,10 @@ def check(recipe: VariantScoring, files: dict[str, str]) -> None:
 def _score(work: Work, outputs: Growing, signals: Signals) -> Progress:
     first = work.chunks.start + outputs.done - 1
     total = min(work.chunks.stop * CHUNK, work.survey.records) - work.chunks.start * CHUNK
-    progress = Progress(max(total, 0), (first - work.chunks.start) * CHUNK, "variants")
+    progress = Progress(max(total, 0), (first - work.chunks.start) * CHUNK, "records")
     if outputs.done > 1:
         say(f"continuing from record {first * CHUNK + 1:,}")
-    signals.patient = True
-    for records in work.records(first):
-        outputs.append(work.pieces(records))
-        progress.add(len(records))
-        if signals.code:
-            progress.close()
-            raise Stopped(signals.code, f"stopped after {progress.done:,} of {progress.total:,} records")
-    signals.patient = False
-    progress.close()
+    grow(outputs, ((work.pieces(records), len(records)) for records in work.records(first)), progress, signals)
     return progress
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from math import nan
 
-from caduceus.construct import build
 from caduceus.data import Allele, Genome, Intervals, Record, VariantFile, survey
 from caduceus.predict.controls import Composition, Starts
 from caduceus.predict.scoring import Scorer, Scoring, copied
@@ -14,7 +13,6 @@ from caduceus.recipes.prepare import refusing
 from caduceus.recipes.variant_facts import SplitOf, TruthOf
 from caduceus.recipes.variant_scoring import VariantScoring
 from caduceus.recipes.variant_text import BGZF_END, Values, as_bytes, table_header, table_lines, vcf_header, vcf_line
-from caduceus.train.machine import kernels
 
 TABLE = "variants.tsv"
 
@@ -49,12 +47,7 @@ class Work:
         self.composition = Composition(self.genome, controls.composition_bases)
         self.untrained: Scorer | None = None
         if controls.untrained:
-            fresh = build(
-                self.model.spec,
-                backend=kernels(self.recipe.backend, self.recipe.accelerator),
-                seed=controls.seed,
-                device=self.recipe.device(),
-            )
+            fresh = self.recipe.untrained(self.model, controls.seed)
             self.untrained = Scorer(fresh, self.genome, Scoring(self.recipe.window, None, None, self.recipe.tokens))
 
     @property

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
 
 from caduceus.conformance.predict.conftest import CONTIGS
 from caduceus.data import Allele, Genome
 from caduceus.evaluate import auroc, midranks, spearman
+from caduceus.evaluate.metrics import Predictions, score
 from caduceus.predict.controls import Composition, Starts
 from caduceus.symmetry import reverse_complement
 
@@ -102,3 +105,18 @@ def test_ranks_and_correlation() -> None:
     assert found.low < 6 / np.pi * np.arcsin(2**-0.5 / 2) < found.high  # the rank correlation of such normals
     assert spearman(x, -(x**3)).value == -1
     assert isnan(spearman(x, np.zeros(300)).value)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_of_a_test_set_by_rank_are_these_and_those_of_the_libraries(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, values = rng.integers(0, 2, 80), rng.integers(0, 9, 80) / 9
+    classes = Predictions(truth, np.stack([1 - values, values], 1), "single_label_classification")
+    assert score("auroc", classes) == auroc(truth > 0, values).value == pytest.approx(roc_auc_score(truth, values))
+    numbers = rng.integers(0, 5, (80, 2)) + values[:, None]
+    targets = rng.integers(0, 7, (80, 2)).astype(float)
+    found = score("spearman", Predictions(targets, numbers, "regression"))
+    assert found == pytest.approx(np.mean([spearmanr(targets[:, i], numbers[:, i]).statistic for i in range(2)]))
+    three = rng.dirichlet(np.ones(3), 80)
+    said = Predictions(rng.integers(0, 3, 80), three, "single_label_classification")
+    assert score("auroc", said) == pytest.approx(roc_auc_score(said.truth, three, multi_class="ovr"))

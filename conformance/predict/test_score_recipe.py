@@ -114,6 +114,24 @@ def test_shards_put_together_are_the_whole(folder: Path, score: Run, name: str) 
     )
 
 
+def test_shard_is_a_word_of_the_command_line_where_a_recipe_has_parts(folder: Path, score: Run, capsys: Any) -> None:
+    write_variants(folder, vcf_text(ROWS))
+    assert score("set", "variants.vcf", "shard=2/3") == 0
+    for out in ("word", "set"):  # the same run: the second is finished
+        assert main(["run", "set/recipe.yaml", "--shard", "2/3", "--out", out]) == 0
+    assert outputs(folder / "word") == outputs(folder / "set")
+    capsys.readouterr()
+    assert main(["check", "set/recipe.yaml", "--shard", "3/3"]) == 0
+    assert "shard 3/3: 3 of 8 chunks" in capsys.readouterr().out
+    refused = {
+        ("set/recipe.yaml", "4/3"): "shard is 4/3, expected 1/3 to 3/3",
+        ("embed", "1/2"): "embed is of task embed, which is not done in parts: it has no field shard",
+    }
+    for (name, shard), message in refused.items():
+        assert main(["run", name, "--shard", shard, "--out", "none"]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_shards_that_are_not_parts_of_one_run_are_refused(folder: Path, score: Run, capsys: Any) -> None:
     write_variants(folder, vcf_text(ROWS))
     assert score("a", "variants.vcf", "shard=1/2") == 0
