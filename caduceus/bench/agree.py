@@ -16,6 +16,9 @@ TOLERANCE = 1e-4
 def disagreement(contestants: Sequence[Contestant], work: Work, device: str) -> dict[str, float]:
     """By name, the largest difference of a contestant's outputs from the first's, as a share of the largest output.
 
+    Args:
+        device: a name of `devices.DEVICES`.
+
     Raises:
         AssertionError: it is above `TOLERANCE`: whose times would be of something else.
     """

@@ -1,10 +1,9 @@
-"""Time on a device, and contestants that take turns under it."""
+"""Contestants that take turns under a clock."""
 
 from __future__ import annotations
 
 import math
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,24 +13,11 @@ _MOST_CALLS = 50
 
 
 class Clock(Protocol):
-    """How a call is timed on one kind of device: until what it started has ended."""
+    """How a call is timed, until what it started has ended; every `devices.Device` is one."""
 
     def time(self, call: Call) -> float:
         """Call once; the seconds it took."""
         ...
-
-
-class CpuClock:
-    """Wall time: what a call starts on the CPU has ended when it returns."""
-
-    def time(self, call: Call) -> float:
-        begin = time.perf_counter()
-        call()
-        return time.perf_counter() - begin
-
-
-CLOCKS: dict[str, Callable[[], Clock]] = {"cpu": CpuClock}
-"""Device type: clock. A further device is a further line, and contestants that compute there."""
 
 
 @dataclass(frozen=True)

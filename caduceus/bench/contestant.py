@@ -8,7 +8,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from caduceus.bench.work import Work
+from caduceus.bench.devices import DEVICES
+from caduceus.bench.work import MIXED, Work
 
 
 class Ready(NamedTuple):
@@ -46,19 +47,29 @@ class Contestant(Protocol):
         """Whether its outputs are those of the other contestants: from the same weights, to rounding."""
         ...
 
+    def moves(self, work: Work) -> int | None:
+        """Bytes that it reads and writes for this work, by a count of its launches; None if they are not counted."""
+        ...
+
     def ready(self, work: Work, device: str) -> Ready:
-        """Make weights and inputs of ``work`` on ``device``."""
+        """Make weights and inputs of ``work`` on the torch device ``device``."""
         ...
 
 
 def prepared(contestant: Contestant, work: Work, device: str) -> Callable[[], Tensor]:
-    """Make weights and inputs; what is returned does the work once and returns outputs, or a loss."""
-    ready = contestant.ready(work, device)
+    """Make weights and inputs; what is returned does the work once and returns outputs, or a loss.
+
+    Args:
+        device: a name of `devices.DEVICES`.
+    """
+    where = DEVICES[device].torch_type
+    ready = contestant.ready(work, where)
+    run = torch.autocast(where, torch.bfloat16, enabled=work.precision == MIXED)(ready.run)
     if work.mode == "forward":
-        return torch.no_grad()(ready.run)
+        return torch.no_grad()(run)
 
     def step() -> Tensor:
-        y = ready.run()
+        y = run()
         torch.autograd.grad(y, ready.leaves, ready.cotangent, allow_unused=True)
         return y.detach()
 

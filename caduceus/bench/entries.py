@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from caduceus.backends.cuda.counts import Path, fused
 from caduceus.backends.registry import get_backend
+from caduceus.bench.authors import Authors
 from caduceus.bench.contestant import Contestant
 from caduceus.bench.hugging_face import MODELING, Transformers
 from caduceus.bench.loop import LoopBackend
@@ -21,10 +23,21 @@ def _loop() -> Contestant:
     return OfBackend("loop", "the same model with its scan as a loop over positions in Python", LoopBackend())
 
 
-OTHERS: dict[str, Callable[[], Contestant]] = {"transformers": _transformers, "loop": _loop}
+def _authors() -> Contestant:
+    found = Authors()
+    get_backend(found.backend)  # or why it cannot run here
+    return found
+
+
+OTHERS: dict[str, Callable[[], Contestant]] = {"transformers": _transformers, "loop": _loop, "authors": _authors}
 """Contestants that are no backend."""
 
-_ABOUT = {"cpu": "compiled kernels of this library", "torch": "portable backend of this library, plain torch"}
+_ABOUT = {
+    "cuda": "backend of this library on the kernels of mamba-ssm and causal-conv1d",
+    "cpu": "compiled kernels of this library",
+    "torch": "portable backend of this library, plain torch",
+}
+_PATHS: dict[str, Path] = {"cuda": fused}
 
 
 def entries(subject: str, peers: Sequence[str], device: str) -> list[Contestant]:
@@ -49,4 +62,4 @@ def _backend(name: str, device: str) -> Contestant:
     backend = get_backend(name, device=device)
     if backend.name == "reference":
         raise ValueError("'reference' is the backend that others are checked against, in NumPy loops; time another")
-    return OfBackend(name, _ABOUT.get(name, f"backend {name}"), name)
+    return OfBackend(name, _ABOUT.get(name, f"backend {name}"), name, _PATHS.get(name))

@@ -41,6 +41,9 @@ class Transformers:
         """The scan; its models have weights of their own."""
         return work.part == "scan"
 
+    def moves(self, work: Work) -> int | None:
+        return None
+
     def ready(self, work: Work, device: str) -> Ready:
         modeling = require(MODELING, "bench")
         modeling.logging.set_verbosity_error()  # that no kernel is there is what is timed

@@ -18,13 +18,13 @@ def token_ids(work: Work, device: str) -> Tensor:
 
 
 def hidden_states(work: Work, device: str) -> Tensor:
-    """(B, L, C), as a norm leaves them."""
+    """(B, L, C), as a norm leaves them, in the dtype of activations."""
     generator = torch.Generator().manual_seed(_SEED)
-    return torch.randn(work.batch, work.length, work.spec.channels, generator=generator).to(device)
+    return torch.randn(work.batch, work.length, work.spec.channels, generator=generator).to(device, work.dtype)
 
 
 def scan_arguments(work: Work, device: str) -> dict[str, Tensor]:
-    """Arguments of `selective_scan`: steps and rates in the range of initial weights.
+    """Arguments of `selective_scan`: steps and rates in the range of initial weights, which are float32.
 
     Raises:
         ValueError: the model's first mixer holds no Mamba.
@@ -41,4 +41,5 @@ def scan_arguments(work: Work, device: str) -> dict[str, Tensor]:
     rates = torch.arange(1.0, cell.d_state + 1)
     found["A"] = -rates.expand(cell.d_inner, cell.d_state).contiguous()
     found["dt_bias"] = torch.empty(cell.d_inner).uniform_(-7.0, -2.0, generator=generator)
-    return {name: x.to(device) for name, x in found.items()}
+    dtypes = dict.fromkeys(("u", "dt", "B", "C", "z"), work.dtype)
+    return {name: x.to(device, dtypes.get(name)) for name, x in found.items()}

@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 
+from caduceus.backends.cuda.counts import Path
 from caduceus.backends.registry import get_backend
 from caduceus.bench.contestant import Ready
 from caduceus.bench.inputs import hidden_states, scan_arguments, token_ids
-from caduceus.bench.work import Work
+from caduceus.bench.traffic import moved
+from caduceus.bench.work import MIXED, Work
 from caduceus.construct import build
 from caduceus.interfaces import Backend
 from caduceus.losses import masked_lm
@@ -18,17 +20,25 @@ from caduceus.losses import masked_lm
 
 @dataclass(frozen=True)
 class OfBackend:
-    """The model as `caduceus.build` makes it on ``backend``, which is as `build` takes it."""
+    """The model as `caduceus.build` makes it on ``backend``, which is as `build` takes it; ``path`` is what its mixers
+    launch, where that is counted."""
 
     name: str
     about: str
     backend: str | Backend
+    path: Path | None = None
 
     def lacks(self, work: Work) -> str | None:
+        dtypes = get_backend(self.backend).dtypes
+        if work.precision == MIXED and "bfloat16" not in dtypes:
+            return f"it computes in {', '.join(dtypes)}, and precision is {MIXED}"
         return None
 
     def computes(self, work: Work) -> bool:
         return True
+
+    def moves(self, work: Work) -> int | None:
+        return None if self.path is None else moved(self.path, work)
 
     def ready(self, work: Work, device: str) -> Ready:
         if work.part == "scan":

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import torch
+
 from caduceus.parts import BiMamba, Mamba, Model
 
 Part = Literal["scan", "layer", "model"]
 Mode = Literal["forward", "train"]
+Precision = Literal["32-true", "bf16-mixed"]
+MIXED: Precision = "bf16-mixed"
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Work:
             optimiser's update.
         spec: the model; its ``equivariance`` says how many strands it reads.
         batch, length: B and L.
+        precision: as Lightning's Trainer names it: all in float32, or bfloat16 under autocast with float32 weights.
+        longest: ``length`` is only the most that is tried; what is timed is the longest that fits.
     """
 
     part: Part
@@ -29,6 +35,13 @@ class Work:
     spec: Model
     batch: int
     length: int
+    precision: Precision = "32-true"
+    longest: bool = False
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of activations."""
+        return torch.bfloat16 if self.precision == MIXED else torch.float32
 
     @property
     def tokens(self) -> int:

@@ -187,6 +187,8 @@ def _header_label(header: str) -> tuple[str, str | None]:
 
     >>> _header_label("chr1:5-9|1"), _header_label("a label=0 more"), _header_label("a")
     (('chr1:5-9', '1'), ('a', '0'), ('a', None))
+    >>> _header_label("FP01 (+) gene 3|0")
+    ('FP01', '0')
     """
     first, *words = header.split() or [""]
     for word in words:
@@ -194,7 +196,9 @@ def _header_label(header: str) -> tuple[str, str | None]:
         if key == "label" and equals and value:
             return first, value
     name, bar, label = first.rpartition("|")
-    return (name, label) if bar and label else (first, None)
+    if not bar:
+        name, label = first, header.rpartition("|")[2].strip() if "|" in header else ""
+    return (name, label) if label else (first, None)
 
 
 def _read_parquet(path: Path) -> Table:

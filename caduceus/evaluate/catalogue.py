@@ -112,10 +112,17 @@ class Suite(_Fields):
         for path in candidates:
             if path.exists():
                 return path
+        hub = "" if self.hub is None else "\nOr bring it from the hub, with the extra hub and a network: folder: hub"
         raise FileNotFoundError(
             f"{self.title}, task {task}: no {split} split in {folder}.\nDownload it: {self.download}.\n"
             f"Put it there: {candidates[0]}, or one of {', '.join(path.name for path in candidates[1:])} beside it."
+            f"{hub}"
         )
+
+    def holds(self, task: str, folder: Path) -> bool:
+        """Whether every split of a task is there."""
+        splits = ("train", "dev", "test") if self.validates else ("train", "test")
+        return all(any(path.exists() for path in self._candidates(task, split, folder)) for split in splits)
 
     def _candidates(self, task: str, split: str, folder: Path) -> Iterator[Path]:
         for place in self.places:

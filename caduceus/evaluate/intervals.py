@@ -39,6 +39,68 @@ class Interval:
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """A score on a set and on draws from it; two of the same rows and seed are of the same draws.
+
+    Attributes:
+        truth: of the rows, as `Predictions` has it.
+        whole: the score of the set as it is; NaN where it is not defined.
+        drawn: (resamples,) those of the draws, likewise.
+        seed: of the draws.
+    """
+
+    truth: np.ndarray
+    whole: float
+    drawn: np.ndarray
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        predictions: Predictions | Sequence[Predictions],
+        *,
+        resamples: int = _RESAMPLES,
+        seed: int = 0,
+        groups: np.ndarray | None = None,
+    ) -> Draws:
+        """The score called ``name``; of several seeds of a model on the same rows, the mean over the seeds.
+
+        Args:
+            groups: (n,) int64, of which group each row is, if they are drawn by groups.
+        """
+        seeds = _as_list(predictions)
+        rows = len(seeds[0])
+        draw = _drawing(np.random.default_rng(seed), rows, groups)
+        drawn = [_mean(name, seeds, draw()) if rows else np.nan for _ in range(resamples)]
+        return cls(seeds[0].truth, _mean(name, seeds, np.arange(rows)), np.array(drawn, dtype=float), seed)
+
+    def minus(self, other: Draws) -> Draws:
+        """The difference, draw by draw.
+
+        Raises:
+            ValueError: the two were not scored on the same rows, or not on the same draws of them.
+        """
+        if not np.array_equal(self.truth, other.truth):
+            raise ValueError("the models were scored on different rows; a paired comparison needs the same ones")
+        if (self.seed, len(self.drawn)) != (other.seed, len(other.drawn)):
+            raise ValueError("the models were scored on different draws; give both the same resamples and seed")
+        return Draws(self.truth, self.whole - other.whole, self.drawn - other.drawn, self.seed)
+
+    def interval(self, confidence: float = _CONFIDENCE) -> Interval:
+        """The percentile interval."""
+        resamples = len(self.drawn)
+        defined = self.drawn[np.isfinite(self.drawn)]
+        low: float | None = None
+        high: float | None = None
+        if np.isfinite(self.whole) and 2 * len(defined) >= resamples > 0:
+            tail = (1 - confidence) / 2
+            low, high = (float(limit) for limit in np.quantile(defined, [tail, 1 - tail]))
+        value = float(self.whole) if np.isfinite(self.whole) else None
+        return Interval(value, low, high, confidence, resamples, resamples - len(defined))
+
+
 def interval(
     name: str,
     predictions: Predictions | Sequence[Predictions],
@@ -58,8 +120,7 @@ def interval(
     >>> found.value, found.low, found.high
     (1.0, 1.0, 1.0)
     """
-    seeds = _as_list(predictions)
-    return _bootstrap(lambda rows: _mean(name, seeds, rows), len(seeds[0]), resamples, confidence, seed, groups)
+    return Draws.of(name, predictions, resamples=resamples, seed=seed, groups=groups).interval(confidence)
 
 
 def difference(
@@ -77,15 +138,9 @@ def difference(
     Raises:
         ValueError: the two were not scored on the same rows.
     """
-    ours, theirs = _as_list(predictions), _as_list(baseline)
-    if not np.array_equal(ours[0].truth, theirs[0].truth):
-        raise ValueError("the models were scored on different rows; a paired comparison needs the same ones")
-
-    def both(rows: np.ndarray) -> float | None:
-        here, there = _mean(name, ours, rows), _mean(name, theirs, rows)
-        return None if here is None or there is None else here - there
-
-    return _bootstrap(both, len(ours[0]), resamples, confidence, seed, groups)
+    pair = (predictions, baseline)
+    ours, theirs = (Draws.of(name, each, resamples=resamples, seed=seed, groups=groups) for each in pair)
+    return ours.minus(theirs).interval(confidence)
 
 
 def _as_list(predictions: Predictions | Sequence[Predictions]) -> list[Predictions]:
@@ -97,30 +152,11 @@ def _as_list(predictions: Predictions | Sequence[Predictions]) -> list[Predictio
     return found
 
 
-def _mean(name: str, seeds: Sequence[Predictions], rows: np.ndarray) -> float | None:
+def _mean(name: str, seeds: Sequence[Predictions], rows: np.ndarray) -> float:
+    """NaN unless every seed has a score."""
     each = [score(name, one.take(rows)) for one in seeds]
     defined = [value for value in each if value is not None]
-    return float(np.mean(defined)) if len(defined) == len(each) else None
-
-
-def _bootstrap(
-    value: Callable[[np.ndarray], float | None],
-    rows: int,
-    resamples: int,
-    confidence: float,
-    seed: int,
-    groups: np.ndarray | None,
-) -> Interval:
-    draw = _drawing(np.random.default_rng(seed), rows, groups)
-    drawn = [value(draw()) if rows else None for _ in range(resamples)]
-    defined = [one for one in drawn if one is not None]
-    whole = value(np.arange(rows))
-    low: float | None = None
-    high: float | None = None
-    if whole is not None and 2 * len(defined) >= resamples > 0:
-        tail = (1 - confidence) / 2
-        low, high = (float(limit) for limit in np.quantile(defined, [tail, 1 - tail]))
-    return Interval(whole, low, high, confidence, resamples, resamples - len(defined))
+    return float(np.mean(defined)) if len(defined) == len(each) else np.nan
 
 
 def _drawing(rng: np.random.Generator, rows: int, groups: np.ndarray | None) -> Callable[[], np.ndarray]:

@@ -1,4 +1,4 @@
-"""Scores over a whole test set, by scikit-learn, those by rank by `ranking`; what is not defined is null, no number.
+"""Scores over a whole test set, by scikit-learn and SciPy; what is not defined is null, no number.
 
 The authors average MCC and F1 over batches, so that their scores depend on the batch size; here a score is that of the
 set. `averaged_over_batches` gives theirs, for the official protocol alone.
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from caduceus.data.labels import Problem
-from caduceus.evaluate.ranking import auroc, spearman
 from caduceus.extras import require
 
 Score = Callable[["Predictions"], float | None]
@@ -182,7 +181,7 @@ _CLASSIFICATION: dict[str, Score] = {
     "mcc": _mcc,
     "f1": lambda p: _f1(p, "binary"),
     "macro_f1": lambda p: _f1(p, "macro"),
-    "auroc": lambda p: _ranked(p, lambda truth, output: auroc(truth > 0, output).value),
+    "auroc": lambda p: _ranked(p, _metrics().roc_auc_score),
     "auprc": lambda p: _ranked(p, _metrics().average_precision_score),
     "log_loss": _log_loss,
 }
@@ -191,7 +190,7 @@ _REGRESSION: dict[str, Score] = {
     "mse": lambda p: float(_metrics().mean_squared_error(p.truth, p.outputs)),
     "r2": _r2,
     "pearson": lambda p: _correlation(p, lambda truth, output: _scipy().pearsonr(truth, output).statistic),
-    "spearman": lambda p: _correlation(p, lambda truth, output: spearman(truth, output).value),
+    "spearman": lambda p: _correlation(p, lambda truth, output: _scipy().spearmanr(truth, output).statistic),
 }
 # Scores of which less is better.
 LOSSES = frozenset({"log_loss", "mae", "mse"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -94,6 +95,27 @@ def adapters(model: nn.Module) -> Iterator[tuple[str, Adapter]]:
 def idle_adapters(model: nn.Module) -> list[str]:
     """Names of adapted layers whose adapter got no gradient in the backward before: they are not part of the model."""
     return [name for name, a in adapters(model) if a.B.grad is None or not bool(a.B.grad.any())]
+
+
+def assert_adapters_learn(model: nn.Module, ids: Any) -> None:
+    """Refuse a model with an adapter that training would never move, whatever the loss.
+
+    Args:
+        ids: (B, L) of the model's input; one forward and one backward, whose gradients are dropped again.
+
+    Raises:
+        ValueError: the adapters that got no gradient, by name.
+    """
+    outputs = model(ids)
+    # Each output with a weight of its own: their sum may be the same whatever the adapters do.
+    weights = torch.linspace(-1, 2, outputs.numel(), dtype=outputs.dtype, device=outputs.device)
+    (outputs.flatten() * weights).sum().backward()
+    idle = idle_adapters(model)
+    model.zero_grad(set_to_none=True)
+    if idle:
+        raise ValueError(
+            f"the adapters of {', '.join(idle)} get no gradient: what they adapt is no part of what the model computes"
+        )
 
 
 def merge_lora(model: nn.Module) -> None:

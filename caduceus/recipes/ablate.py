@@ -17,6 +17,7 @@ from caduceus.train.bar import say
 from caduceus.train.fit import world_size
 from caduceus.train.machine import device, device_name
 from caduceus.train.measuring import estimate
+from caduceus.train.ranks import process_rank
 
 
 def run(recipe: Ablation, folder: RunFolder) -> Results:
@@ -24,15 +25,19 @@ def run(recipe: Ablation, folder: RunFolder) -> Results:
     first = recipe.recipe(next(iter(recipe.members)), recipe.seeds[0])
     now = environment(first, first.files(), world_size(first))
     folder.refuse_other_files(now["data"])
-    folder.begin(now)
+    writes = process_rank() == 0
+    if writes:
+        folder.begin(now)
     runs = list(recipe.folders(folder))
     for number, (member, seed, own) in enumerate(runs, 1):
         if not own.finished:
             say(f"run {number} of {len(runs)}: {member}, seed {seed}")
             own.recipe.run(own)
-        folder.write(REPORT, report(recipe, folder, gather(recipe, folder)))
+        if writes:
+            folder.write(REPORT, report(recipe, folder, gather(recipe, folder)))
     results = gather(recipe, folder)
-    folder.finish(results)
+    if writes:
+        folder.finish(results)
     return results
 
 

@@ -74,6 +74,11 @@ class Ablation(Recipe):
         except ValidationError as error:
             raise ValueError(f"member {member}: {explain(error, Pretraining, data)}") from error
 
+    def identity(self) -> str:
+        """As of every recipe; what changes nothing in a run changes nothing in all of them."""
+        members = {member: _bound(changes) for member, changes in self.members.items()}
+        return Recipe.identity(self.model_copy(update={"base": _bound(self.base), "members": members}))
+
     def folders(self, folder: RunFolder) -> Iterator[tuple[str, int, RunFolder]]:
         """Member, seed and run folder of every run, all members of a seed before the next seed."""
         for seed in self.seeds:
@@ -104,6 +109,10 @@ def run_path(folder: Path, member: str, seed: int) -> Path:
 def parameters(spec: Model) -> int:
     """Numbers that are trained, tied ones once; those of third parties' parts are not declared and not counted."""
     return sum(prod(weight.shape) for weight in owned(spec.weights()).values())
+
+
+def _bound(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in Pretraining.unbound}
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -7,37 +7,13 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from caduceus.bench.work import Mode, Part, Work, cell_of
+from caduceus.bench.work import Mode, Part, Precision, Work, cell_of
 from caduceus.parts import Model
+from caduceus.recipes.bench_sizes import SIZES, stands_for
 from caduceus.recipes.pretraining import language_model
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Recipe, Results
 from caduceus.train.settings import Settings
-
-SIZES: dict[str, dict[str, Any]] = {
-    "full": {
-        "peers": ["torch", "transformers", "loop"],
-        "model": "caduceus-ph-1k-d256",
-        "scan": {"batch": 1, "length": 8_192},
-        "layer": {"batch": 8, "length": 1_024},
-        "models": [
-            {"batch": 64, "length": 512},
-            {"batch": 8, "length": 1_024},
-            {"batch": 1, "length": 32_768},
-            {"batch": 1, "length": 131_072},
-        ],
-    },
-    "quick": {
-        "peers": ["torch", "loop"],
-        "model": "caduceus-ph-1k-d128",
-        "scan": {"batch": 1, "length": 1_024},
-        "layer": {"batch": 1, "length": 512},
-        "models": [{"batch": 4, "length": 64}, {"batch": 1, "length": 256}],
-        "timing": {"rounds": 3, "turn_seconds": 0.05, "call_seconds": 1.0, "memory_gb": 2.0},
-        "limits": {"seconds": 0.1, "memory_mb": 64},
-    },
-}
-"""What ``size`` stands for: fields that are not given."""
 
 
 class Shape(Settings):
@@ -54,14 +30,14 @@ class Timing(Settings):
         rounds, warmup: rounds that count and rounds before them that do not; each contestant has a turn in each.
         turn_seconds: that a turn lasts at least, in calls that are timed each.
         call_seconds: of one call, about; a contestant that needs more is measured on shorter sequences, and so marked.
-        memory_gb: of one call, above weights and inputs; likewise.
+        memory_gb: of one call, above weights and inputs; likewise. null: what is free.
     """
 
     rounds: int = Field(default=5, gt=0)
     warmup: int = Field(default=1, ge=0)
     turn_seconds: float = Field(default=0.2, ge=0)
     call_seconds: float = Field(default=10.0, gt=0)
-    memory_gb: float = Field(default=12.0, gt=0)
+    memory_gb: float | None = Field(default=12.0, gt=0)
 
 
 class MachineLimits(Settings):
@@ -80,16 +56,22 @@ class Bench(Recipe):
     """Times of a backend and its peers.
 
     Attributes:
-        size: "full" or "quick"; sets the peers, the model, the shapes and the effort where they are not given.
+        size: "full" or "quick"; sets the peers, the model, the shapes, the precision and the effort where they are not
+            given, as they suit the device.
         model: a name of `caduceus.zoo`, or the fields of a `parts.Model` with a masked-LM head.
         backend: what is compared with the others: a name as `caduceus.build` takes it.
-        peers: what it is compared with: backends by name, "transformers" and "loop" (`caduceus.bench.entries`).
-        device: torch device type.
+        peers: what it is compared with: backends by name, "transformers", "loop" and "authors"
+            (`caduceus.bench.entries`).
+        device: "cpu" or "cuda".
+        precision: of what is timed; whether all compute the same is asked in float32.
         threads: of the CPU; null: as many as torch takes by itself.
         variants: what the whole models are: ph, ps, none.
         modes: "forward", "train".
-        scan, layer: shapes of a selective scan alone, and of the first mixer alone; null leaves it out.
+        scan: shape of a selective scan alone; null leaves it out.
+        layer: shapes of the first mixer alone, or one; null leaves it out.
         models: shapes of whole models.
+        longest: batch, and the most length that is tried, of the longest sequences that fit; for the mixer alone and
+            for whole models, where there are shapes of them. null leaves it out.
     """
 
     task: Literal["bench"]
@@ -97,12 +79,14 @@ class Bench(Recipe):
     model: str | dict[str, Any]
     peers: tuple[str, ...]
     device: str = "cpu"
+    precision: Precision = "32-true"
     threads: int | None = Field(default=None, gt=0)
     variants: tuple[Literal["ph", "ps", "none"], ...] = ("ph", "ps")
     modes: tuple[Mode, ...] = ("forward", "train")
     scan: Shape | None = None
-    layer: Shape | None = None
+    layer: tuple[Shape, ...] = ()
     models: tuple[Shape, ...] = ()
+    longest: Shape | None = None
     timing: Timing = Timing()
     limits: MachineLimits = MachineLimits()
 
@@ -115,10 +99,16 @@ class Bench(Recipe):
         if size not in SIZES:
             raise ValueError(f"size is {size!r}, expected one of {', '.join(SIZES)}")
         found = dict(data)
-        for field, meant in SIZES[size].items():
+        for field, meant in stands_for(size, data.get("device")).items():
             given = data.get(field, meant)
             found[field] = meant | given if isinstance(meant, dict) and isinstance(given, dict) else given
         return found
+
+    @field_validator("layer", mode="before")
+    @classmethod
+    def _shapes(cls, given: Any) -> Any:
+        """One shape, or none, is a list of so many."""
+        return [given] if isinstance(given, dict) else [] if given is None else given
 
     @field_validator("model")
     @classmethod
@@ -145,14 +135,20 @@ class Bench(Recipe):
 
     def works(self) -> Iterator[Work]:
         """Everything that is timed, in order."""
-        alone: tuple[tuple[Part, Shape | None], ...] = (("scan", self.scan), ("layer", self.layer))
-        for part, shape in alone:
-            if shape is not None:
-                yield from (Work(part, mode, self.spec, shape.batch, shape.length) for mode in self.modes)
-        for shape in self.models:
+        longest = None if self.longest is None else (self.longest, True)
+        asked = [(shape, False) for shape in self.layer] + ([longest] if longest and self.layer else [])
+        if self.scan is not None:
+            yield from self._modes("scan", self.spec, self.scan)
+        for shape, most in asked:
+            yield from self._modes("layer", self.spec, shape, most)
+        asked = [(shape, False) for shape in self.models] + ([longest] if longest and self.models else [])
+        for shape, most in asked:
             for name in self.variants:
-                for mode in self.modes:
-                    yield Work("model", mode, self.variant(name), shape.batch, shape.length)
+                yield from self._modes("model", self.variant(name), shape, most)
+
+    def _modes(self, part: Part, spec: Model, shape: Shape, longest: bool = False) -> Iterator[Work]:
+        for mode in self.modes:
+            yield Work(part, mode, spec, shape.batch, shape.length, self.precision, longest)
 
     def check(self) -> None:
         from caduceus.recipes.bench_run import check

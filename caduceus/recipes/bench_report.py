@@ -10,7 +10,17 @@ from typing import Any
 from caduceus.bench import floor
 from caduceus.recipes.bench import Bench
 from caduceus.recipes.bench_figures import floors, ratios
-from caduceus.recipes.bench_table import HEADER, LIMITS, Row, big, cells, conditions, derived_lines, seconds, title
+from caduceus.recipes.bench_table import (
+    LIMITS,
+    Row,
+    big,
+    card_line,
+    conditions,
+    derived_lines,
+    lines,
+    seconds,
+    title,
+)
 from caduceus.recipes.page import NO_PICTURE, figure, heading, made_with, numbers, page, table
 from caduceus.recipes.schema import Results
 
@@ -19,8 +29,14 @@ _HOW = (
     "counts; <i>spread</i> is the distance of the quartiles. <i>Times</i>: as many times slower as the first line of a "
     "table. A peer that does not fit the time or memory allowed is measured on shorter sequences, beside the first one "
     "at that length, and the title says so. <i>Peak memory</i> is what a call needs above weights and inputs: by how "
-    "much the largest resident size of a process of its own grows. <i>First call</i> is what the first call of a fresh "
+    "much the largest resident size of a process of its own grows, or on a GPU what torch has given out there. "
+    "<i>First call</i> is what the first call of a fresh "
     "process takes longer than the second, on short sequences."
+)
+_MOVED = (
+    " <i>Moved</i> are the bytes that the launches of the mixers read and write, by a count "
+    "(<code>python -m caduceus.backends.cuda.costs</code>) that leaves out norms, embedding, head and loss; "
+    "<i>bandwidth</i> is that over the seconds."
 )
 
 
@@ -37,10 +53,10 @@ def _sections(recipe: Bench, results: Results, environment: dict[str, Any]) -> I
     yield table((), ((f"<b>{escape(name)}</b>", escape(about)) for name, about in results["contestants"].items()))
     yield from _ratios(rows, [name for name in results["contestants"] if name != subject])
     yield from _floors(rows, subject)
-    lines = "".join(f"<li>{escape(line)}</li>" for line in derived_lines(results["derived"]))
-    if lines:
-        yield f"<h2>From several rows</h2><ul>{lines}</ul>"
-    yield f"<h2>Every time</h2><p>{_HOW}</p>"
+    items = "".join(f"<li>{escape(line)}</li>" for line in derived_lines(results["derived"]))
+    if items:
+        yield f"<h2>From several rows</h2><ul>{items}</ul>"
+    yield f"<h2>Every time</h2><p>{_HOW}{_MOVED if results.get('card') else ''}</p>"
     for row in rows:
         yield from _row(row)
     load = results["load"]
@@ -51,6 +67,9 @@ def _sections(recipe: Bench, results: Results, environment: dict[str, Any]) -> I
 def _machine(results: Results, environment: dict[str, Any]) -> Iterator[str]:
     limits = results["limits"]
     yield f"<p>{escape(environment['processor'])}; {escape(conditions(results))}</p>"
+    if card := results.get("card"):
+        yield f"<p>{escape(card_line(card))}</p>"
+        return
     if limits is None:
         yield '<p class="note">The compiled library is absent, so the limits of the machine were not measured.</p>'
         return
@@ -97,7 +116,8 @@ def _row(row: Row) -> Iterator[str]:
     work = "" if row["updates"] is None else f"; {products}{big(row['updates'])} updates in a forward"
     yield f"<h3>{escape(title(row))}</h3>"
     if row["contestants"]:
-        yield table(HEADER, (tuple(map(escape, line)) for line in cells(row)))
+        header, *found = (tuple(map(escape, line)) for line in lines(row))
+        yield table(header, found)
     yield f'<p class="small">{row["batch"]} x {row["length"]:,} tokens{at}{work}</p>'
     for name, reason in row["absent"].items():
         yield f'<p class="small">{escape(name)}: {escape(reason)}</p>'

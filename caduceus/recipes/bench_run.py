@@ -12,22 +12,23 @@ from caduceus.backends.cpu.limits import Limits, measure_limits
 from caduceus.backends.registry import get_backend
 from caduceus.bench.agree import disagreement
 from caduceus.bench.apart import Allowed
-from caduceus.bench.clock import CLOCKS, Turns
+from caduceus.bench.clock import Turns
 from caduceus.bench.contestant import Contestant
 from caduceus.bench.derived import derived
+from caduceus.bench.devices import DEVICES, copy_rate
 from caduceus.bench.entries import entries
 from caduceus.bench.measure import Conditions, measure
 from caduceus.bench.work import Work
 from caduceus.recipes.bench import Bench
 from caduceus.recipes.bench_report import report
-from caduceus.recipes.bench_table import limit_lines, row_lines
+from caduceus.recipes.bench_table import card_line, limit_lines, row_lines
 from caduceus.recipes.environment import here_and_now, installed
 from caduceus.recipes.errors import Refused, closest
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
-from caduceus.train.machine import processor, threads, use_threads
+from caduceus.train.machine import cuda_version, device_name, processor, threads, use_threads
 
 _AGREE = 64
 """Positions on which contestants are asked for the same outputs."""
@@ -37,9 +38,9 @@ def run(recipe: Bench, folder: RunFolder) -> Results:
     """Agree, measure the machine, time everything in turns; results at the end. A run that was stopped begins again."""
     contestants = prepared_contestants(recipe)
     errors = _agreement(recipe, contestants)
-    folder.begin(_environment(contestants[0].name))
+    folder.begin(_environment(recipe, contestants[0].name))
     load_before = _load()
-    limits = _limits(recipe)
+    limits, card = _limits(recipe), _card(recipe)
     conditions = _conditions(recipe, limits[-1] if limits else None)
     rows = []
     for work in recipe.works():
@@ -54,6 +55,7 @@ def run(recipe: Bench, folder: RunFolder) -> Results:
         "threads": threads(),
         "load": {"before": load_before, "after": _load()},
         "limits": [found._asdict() for found in limits] or None,
+        "card": card,
         "disagreement": errors,
         "rows": rows,
         "derived": derived(rows, contestants[0].name),
@@ -71,14 +73,17 @@ def check(recipe: Bench) -> None:
         lacking = {c.name: reason for c in contestants if (reason := c.lacks(work)) is not None}
         what = f"{work.variant} model" if work.variant else work.part
         who = ", ".join(c.name for c in contestants if c.name not in lacking)
-        say(f"time   {what} {work.mode} {work.batch} x {work.length:,}: {who}")
+        length = f"as many as fit, at most {work.length:,}" if work.longest else f"{work.length:,}"
+        say(f"time   {what} {work.mode} {work.batch} x {length}: {who}")
     say("ready")
 
 
 def prepared_contestants(recipe: Bench) -> list[Contestant]:
     """The subject and its peers, present and named on the terminal; Refused says what is missing."""
-    if recipe.device not in CLOCKS:
-        raise Refused(f"device is {recipe.device!r}, which cannot be timed{closest(recipe.device, CLOCKS)}")
+    if recipe.device not in DEVICES:
+        raise Refused(f"device is {recipe.device!r}, which cannot be timed{closest(recipe.device, DEVICES)}")
+    if (lacking := DEVICES[recipe.device].lacks()) is not None:
+        raise Refused(f"device is {recipe.device!r}, and {lacking}")
     use_threads(recipe.threads)
     with refusing():
         subject = get_backend(recipe.backend, device=recipe.device).name if recipe.backend == "auto" else recipe.backend
@@ -110,19 +115,32 @@ def _distinct(recipe: Bench) -> Iterator[Work]:
 
 
 def _conditions(recipe: Bench, limits: Limits | None) -> Conditions:
-    timing = recipe.timing
+    timing, device = recipe.timing, DEVICES[recipe.device]
+    memory = device.free() if timing.memory_gb is None else int(timing.memory_gb * 1e9)
     return Conditions(
         recipe.device,
-        CLOCKS[recipe.device](),
+        device,
         Turns(timing.rounds, timing.warmup, timing.turn_seconds),
-        Allowed(timing.call_seconds, int(timing.memory_gb * 1e9), threads()),
+        Allowed(timing.call_seconds, memory, threads()),
         limits,
     )
 
 
+def _card(recipe: Bench) -> dict[str, Any] | None:
+    """The GPU, and bytes a second of copying on it; None on a CPU."""
+    if recipe.device != "cuda":
+        return None
+    rate = copy_rate(recipe.device, recipe.limits.memory_mb << 20, recipe.limits.seconds)
+    card = {"name": device_name(), "copy": rate}
+    say(card_line(card))
+    return card
+
+
 def _limits(recipe: Bench) -> list[Limits]:
-    """On one thread and on all that are used; none where the compiled library is absent."""
-    found = []
+    """Of a CPU, on one thread and on all that are used; none where the compiled library is absent."""
+    found: list[Limits] = []
+    if recipe.device != "cpu":
+        return found
     for count in sorted({1, threads()}):
         try:
             limits = measure_limits(count, seconds=recipe.limits.seconds, memory=recipe.limits.memory_mb << 20)
@@ -135,10 +153,13 @@ def _limits(recipe: Bench) -> list[Limits]:
     return found
 
 
-def _environment(subject: str) -> dict[str, Any]:
+def _environment(recipe: Bench, subject: str) -> dict[str, Any]:
     found = here_and_now(subject)
-    versions = found["versions"] | {"transformers": installed("transformers") or "absent"}
-    return found | {"processor": processor(), "versions": versions}
+    packages = ("transformers", *(("mamba-ssm", "causal-conv1d", "triton") if recipe.device == "cuda" else ()))
+    versions = found["versions"] | {name: installed(name) or "absent" for name in packages}
+    if recipe.device == "cuda":
+        versions["CUDA"] = cuda_version() or "absent"
+    return found | {"processor": processor(), "precision": recipe.precision, "versions": versions}
 
 
 def _load() -> float:

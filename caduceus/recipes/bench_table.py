@@ -11,6 +11,7 @@ from caduceus.recipes.schema import Results
 
 Row = dict[str, Any]
 
+_DASH = "-"
 LIMITS = (("fma", 1e9, "GFLOP/s"), ("exp", 1e9, "G exp/s"), ("triad", 1e9, "GB/s triad"), ("read", 1e9, "GB/s read"))
 
 
@@ -21,15 +22,26 @@ def title(row: Row) -> str:
     'ps model, train, 1 x 4,096 (not 8,192)'
     """
     what = row["part"] if row["variant"] is None else f"{row['variant']} model"
-    shorter = "" if row["length"] == row["asked"] else f" (not {row['asked']:,})"
-    return f"{what}, {row['mode']}, {row['batch']} x {row['length']:,}{shorter}"
+    note = "" if row["length"] == row["asked"] else f" (not {row['asked']:,})"
+    if row.get("longest_of"):
+        note = f" (the longest that fits {' and '.join(row['longest_of'])})"
+    return f"{what}, {row['mode']}, {row['batch']} x {row['length']:,}{note}"
 
 
-HEADER = ("", "seconds", "spread", "times", "of floor", "tokens/s", "updates/s", "peak memory", "first call")
+HEADER = (
+    *("", "seconds", "spread", "times", "of floor", "tokens/s", "updates/s", "moved", "bandwidth"),
+    *("peak memory", "first call"),
+)
 
 
-def cells(row: Row) -> Iterator[tuple[str, ...]]:
-    """The columns of `HEADER`, one contestant a line."""
+def lines(row: Row) -> list[tuple[str, ...]]:
+    """`HEADER`, then one contestant a line, without the columns in which nobody has anything."""
+    found = list(_cells(row))
+    kept = [i for i, name in enumerate(HEADER) if not name or any(line[i] != _DASH for line in found)]
+    return [tuple(line[i] for i in kept) for line in (HEADER, *found)]
+
+
+def _cells(row: Row) -> Iterator[tuple[str, ...]]:
     for name, found in row["contestants"].items():
         yield (
             name,
@@ -39,6 +51,8 @@ def cells(row: Row) -> Iterator[tuple[str, ...]]:
             _or_dash(found["of_floor"], lambda x: f"{100 * x:.1f} %"),
             big(found["tokens_per_second"]),
             _or_dash(found["updates_per_second"], big),
+            _or_dash(found.get("moved_bytes"), _bytes),
+            _or_dash(found.get("bytes_per_second"), lambda x: f"{_bytes(x)}/s"),
             _or_dash(found["peak_bytes"], lambda x: f"{x / 1e6:,.0f} MB"),
             _or_dash(found["first_extra_seconds"], lambda x: f"{x:+.2f} s"),
         )
@@ -49,7 +63,7 @@ def row_lines(row: Row) -> Iterator[str]:
     floor = "" if row["floor_seconds"] is None else f"; floor {seconds(row['floor_seconds'])}"
     yield ""
     yield title(row) + floor
-    yield from aligned([HEADER, *cells(row)])
+    yield from aligned(lines(row))
     yield from (f"  {name}: {reason}" for name, reason in row["absent"].items())
 
 
@@ -58,6 +72,15 @@ def limit_lines(limits: Sequence[dict[str, Any]] | None) -> Iterator[str]:
     for found in limits or ():
         shown = ", ".join(f"{found[name] / unit:,.1f} {text}" for name, unit, text in LIMITS)
         yield f"limits {_threads(found['threads'])}, {found['isa']}: {shown}"
+
+
+def card_line(card: dict[str, Any]) -> str:
+    """A GPU, and what it can copy.
+
+    >>> card_line({"name": "a GPU", "copy": 2.9e12})
+    'card a GPU: copies 2.9 TB/s, read and written'
+    """
+    return f"card {card['name']}: copies {_bytes(card['copy'])}/s, read and written"
 
 
 def conditions(results: Results) -> str:
@@ -90,8 +113,12 @@ def _summary(recipe: Bench, folder: RunFolder, results: Results) -> Iterator[str
     yield ""
     yield f"{recipe.name}: {conditions(results)}"
     yield from limit_lines(results["limits"])
+    if card := results.get("card"):
+        yield card_line(card)
     yield "times: as many times slower as the first of each table; of floor: share of the speed that the limits allow;"
     yield "peak memory: above weights and inputs, in a process of its own; first call: what it takes longer, likewise"
+    if card:
+        yield "moved: bytes that the launches of the mixers read and write, by count; bandwidth: that over the seconds"
     for row in results["rows"]:
         yield from row_lines(row)
     yield ""
@@ -126,13 +153,18 @@ def seconds(value: float) -> str:
 def big(value: float) -> str:
     """A rate in three digits.
 
-    >>> [big(x) for x in (9.87654e9, 123456.0, 12.0)]
-    ['9.88 G', '123 k', '12']
+    >>> [big(x) for x in (2.9e12, 9.87654e9, 123456.0, 12.0)]
+    ['2.9 T', '9.88 G', '123 k', '12']
     """
-    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+    for unit, name in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= unit:
             return f"{value / unit:.3g}{name}"
     return f"{value:.3g}"
+
+
+def _bytes(value: float) -> str:
+    shown = big(value)
+    return f"{shown}B" if shown[-1].isalpha() else f"{shown} B"
 
 
 def _threads(count: int) -> str:
@@ -140,4 +172,4 @@ def _threads(count: int) -> str:
 
 
 def _or_dash(value: Any, shown: Any) -> str:
-    return "-" if value is None else shown(value)
+    return _DASH if value is None else shown(value)

@@ -48,10 +48,11 @@ def _lines() -> Iterator[str]:
         yield _row("", line)
     found = [f"{name} ({path})" for name in COMPILERS if (path := shutil.which(name))]
     yield _row("compilers", ", ".join(found) or "none; none is needed")
+    width = max(map(len, EXTRAS)) + 2
     for i, (extra, modules) in enumerate(EXTRAS.items()):
         absent = [module for module in modules if find_spec(module) is None]
         state = f"no   {', '.join(absent)} absent: pip install 'caduceus[{extra}]'" if absent else "yes"
-        yield _row("" if i else "extras", f"{extra:<10}{state}")
+        yield _row("" if i else "extras", f"{extra:<{width}}{state}")
     yield _row("cache", _folder(cache_dir(), "CADUCEUS_CACHE"))
     data = os.environ.get("CADUCEUS_DATA")
     yield _row("data", _folder(Path(data), "CADUCEUS_DATA") if data else "CADUCEUS_DATA is not set; recipes take paths")

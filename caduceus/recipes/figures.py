@@ -99,7 +99,7 @@ def predictions(sequence: str, probabilities: Sequence[Sequence[float]]) -> str:
     above.bar(known, cost, width=0.85, color=[ORANGE if bits > 2 else BLUE for bits in cost])
     above.axhline(2, color=INK, linewidth=0.8, linestyle="--")
     above.set_ylabel("bits")
-    below.imshow(table.T, aspect="auto", cmap=_shades(), vmin=0, vmax=1, interpolation="nearest")
+    below.imshow(table.T, aspect="auto", cmap=shades(), vmin=0, vmax=1, interpolation="nearest")
     below.plot(known, true[known], "o", color=ORANGE, markersize=4.5, markeredgewidth=0)
     below.set_yticks(range(len(_LETTERS)), _LETTERS)
     below.set_xticks(range(length), sequence, fontsize=8)
@@ -131,7 +131,7 @@ def _engineering() -> Any:
     return require("matplotlib.ticker", "plots").EngFormatter(sep="")
 
 
-def _shades() -> Any:
+def shades() -> Any:
     """From nothing to full: a transparent blue reads on light and on dark."""
     colors = require("matplotlib.colors", "plots")
     full = colors.to_rgb(BLUE)

@@ -2,94 +2,128 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from caduceus.checkpoint import load_pretrained
+from caduceus.checkpoint.files import CONFIG, PICKLED, SPEC, WEIGHTS
 from caduceus.recipes.environment import environment
-from caduceus.recipes.errors import Refused
-from caduceus.recipes.find import data_path
 from caduceus.recipes.finetuning import Finetuning
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Results
-from caduceus.recipes.tuning_data import TaskData, read_task
-from caduceus.recipes.tuning_job import Base, Job, run_job
-from caduceus.recipes.tuning_results import TABLE, markdown, task_results, to_csv
+from caduceus.recipes.tuning_board import Board
+from caduceus.recipes.tuning_data import HUB, TaskData, read_task, task_path
+from caduceus.recipes.tuning_job import all_jobs
+from caduceus.recipes.tuning_model import Base, assert_as_declared, load_base
+from caduceus.recipes.tuning_pool import JobsFailed, one_by_one, shares, side_by_side
 from caduceus.train.bar import say
-from caduceus.train.machine import kernels, use_threads
+from caduceus.train.machine import use_threads
 from caduceus.train.signals import Signals
-
-_SPLITS = ("train", "valid", "test", "genome")
 
 
 def run(recipe: Finetuning, folder: RunFolder) -> Results:
-    """Read every task, train every arm with every seed, score; what was done before is not done again."""
+    """Read every task, train every arm with every seed, score; what was done before is not done again.
+
+    Raises:
+        JobsFailed: some jobs failed; the others are done, and their scores in the table and the report.
+    """
     with Signals() as signals:
-        base, tasks = _prepared(recipe)
+        count, threads = _shares(recipe, folder.path)
+        base, tasks, parameters = _prepared(recipe)
         now = environment(recipe, _files(recipe), 1)
+        now |= {"jobs": count, "threads": threads or now["threads"]}
         folder.refuse_other_files(now["data"])
         folder.begin(now)
-        results: Results = {"protocol": recipe.protocol, "tasks": {}}
-        for name, data in tasks.items():
-            place, files = folder.path / "tasks" / name, recipe.tasks[name]
-            predictions = {
-                arm: [
-                    run_job(Job(recipe, files, data, base, arm, seed, place / f"{arm}-{seed}"), signals)
-                    for seed in _seeds(recipe, arm)
-                ]
-                for arm in recipe.arms
-            }
-            results["tasks"][name] = task_results(files, recipe.protocol, data, predictions, recipe.resamples)
-        folder.write(f"{TABLE}.md", markdown(results))
-        folder.write(f"{TABLE}.csv", to_csv(results))
+        board = Board(recipe, folder, tasks, parameters)
+        board.write()
+        if count == 1 or threads is None:
+            use_threads(threads)
+            failures = one_by_one(board.waiting, tasks, base, signals, board.note)
+        else:
+            failures = side_by_side(board.waiting, count, threads, board.note)
+        if failures:
+            raise JobsFailed(failures, len(board.jobs))
+        results = board.results()
         folder.finish(results)
         return results
 
 
 def check(recipe: Finetuning) -> None:
-    """Read the data and build the model, and print what was found."""
+    """Read the data, build the models and assert what they declare, and print what was found."""
+    count, threads = _shares(recipe, Path())
     _prepared(recipe)
-    jobs = len(recipe.tasks) * sum(len(_seeds(recipe, arm)) for arm in recipe.arms)
-    say(f"jobs   {jobs}: {', '.join(recipe.arms)}, seeds {', '.join(map(str, recipe.seeds))}")
+    jobs = list(all_jobs(recipe, Path()))
+    trained = Counter(job.arm for job in jobs)
+    arms = ", ".join(f"{number} x {arm}" for arm, number in trained.items())
+    say(f"jobs   {len(jobs)}: {arms}; seeds {', '.join(map(str, recipe.seeds))}")
+    if recipe.grid is not None:
+        say(
+            f"       each seed of the model tries {len(recipe.cells)} pairs: lr {_listed(recipe.grid.lr)} x batch "
+            f"{_listed(recipe.grid.batch)}; the pair that validates best counts"
+        )
+    each = "the threads that torch takes" if threads is None else f"{threads} thread{'s' if threads > 1 else ''} each"
+    say(f"       {count} at a time, {each}")
     say("ready")
 
 
-def _prepared(recipe: Finetuning) -> tuple[Base, dict[str, TaskData]]:
+def _shares(recipe: Finetuning, run: Path) -> tuple[int, int | None]:
+    return shares(recipe, sum(1 for _ in all_jobs(recipe, run)))
+
+
+def _prepared(recipe: Finetuning) -> tuple[Base, dict[str, TaskData], dict[str, int]]:
+    """The network, the data, and the parameters of each task's model, with everything checked that can be."""
     use_threads(recipe.threads)
     with refusing():
-        base = _base(recipe)
+        base = load_base(recipe)
         tasks = {name: read_task(files, recipe.protocol, recipe.seed) for name, files in recipe.tasks.items()}
     for name, data in tasks.items():
         counts = ", ".join(f"{len(split):,}" for split in (data.train, data.valid, data.test))
         say(f"data   {name}: {counts} rows to train, validate and test on; {', '.join(data.train.classes)}")
         for note in data.notes():
             say(f"       {note}")
-    return base, tasks
+    return base, tasks, _asserted(recipe, base, tasks)
 
 
-def _base(recipe: Finetuning) -> Base:
-    computing = kernels(recipe.backend, recipe.accelerator)
-    if computing.name == "reference":
-        raise Refused("backend is 'reference', which does not train; give backend auto or torch")
-    if recipe.pretrained is None:
-        return Base(recipe.spec(), None, computing)
-    model: Any = load_pretrained(recipe.pretrained, backend=computing)
-    say(f"model  {recipe.pretrained}: {sum(p.numel() for p in model.parameters()):,} parameters")
-    return Base(model.spec, model.weights(), computing)
-
-
-def _seeds(recipe: Finetuning, arm: str) -> tuple[int, ...]:
-    """The ridge regression draws nothing: one of it is all."""
-    return recipe.seeds[:1] if arm == "kmers" else recipe.seeds
+def _asserted(recipe: Finetuning, base: Base, tasks: Mapping[str, TaskData]) -> dict[str, int]:
+    """Parameters of each task's model; each kind of head once is asserted to be what it declares."""
+    known: dict[tuple[str, int], int] = {}
+    found = {}
+    for name, data in tasks.items():
+        files = recipe.tasks[name]
+        kind = (files.readout, len(data.train.classes))
+        if kind not in known:
+            with refusing():
+                known[kind], lines = assert_as_declared(recipe, files, data, base)
+            trained = "from random weights" if recipe.pretrained is None else f"from {recipe.pretrained}"
+            readout = f"{kind[0]} readout of {kind[1]}"
+            say(f"model  {known[kind]:,} parameters {trained}, {base.kernels.name} backend, {readout}")
+            for line in lines:
+                say(f"       {line}")
+        found[name] = known[kind]
+    return found
 
 
 def _files(recipe: Finetuning) -> dict[str, str]:
-    """Every data file that is a single file, for its checksum."""
-    found = {}
+    """Every data file that is a single file, and those of the model, for their checksums."""
+    found: dict[str, str] = {}
     for name, task in recipe.tasks.items():
-        for split in _SPLITS:
-            path: Path | None = None if getattr(task, split) is None else data_path(getattr(task, split))
-            if path is not None:
+        for split in ("train", "valid", "test", "genome"):
+            given = getattr(task, split)
+            if given is None or given == HUB:
+                continue
+            path = task_path(task, split)
+            if path.is_file() and str(path) not in found.values():
                 found[f"{name}.{split}"] = str(path)
+    folder = Path(recipe.pretrained or "").expanduser()
+    if recipe.pretrained is not None:
+        found |= {
+            f"model/{name}": str(folder / name)
+            for name in (SPEC, CONFIG, WEIGHTS, PICKLED)
+            if (folder / name).is_file()
+        }
     return found
+
+
+def _listed(numbers: tuple[float, ...] | tuple[int, ...]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)

@@ -11,7 +11,7 @@ from caduceus.recipes.style import STYLE
 
 NO_PICTURE = "The picture needs matplotlib: <code>pip install 'caduceus[plots]'</code>, then run the recipe again."
 _AGAIN = '<meta http-equiv="refresh" content="60">\n'
-_FACTS = ("started", "platform", "processor", "device", "threads", "backend", "precision", "seed")
+_FACTS = ("started", "platform", "processor", "device", "jobs", "threads", "backend", "precision", "seed")
 
 
 def page(recipe: Recipe, sections: Iterable[str], *, again: bool = False) -> str:

@@ -100,12 +100,13 @@ def _check_repeats(recipe: Pretraining, train: MaskedLMData) -> None:
 
 def _samples(recipe: Pretraining, genome: Genome, intervals: Intervals, split: str) -> MaskedLMData:
     windows = cut_windows(intervals, genome, split, recipe.data.length, recipe.protocol)
+    training = split == "train"
     return MaskedLMData(
         genome,
         windows,
-        seed=recipe.seed if split == "train" else HELD_OUT_SEED,
+        seed=recipe.seed if training else HELD_OUT_SEED,
         rc=recipe.reverses,
         n_as=recipe.spec.n_as,
-        rate=recipe.data.mask,
+        rate=recipe.data.train_mask if training and recipe.data.train_mask is not None else recipe.data.mask,
         repeat_weight=recipe.data.repeat_weight,
     )

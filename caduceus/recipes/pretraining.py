@@ -30,6 +30,7 @@ class Data(Settings):
         valid, test: shares of a contig, without ``intervals``.
         length: tokens of a sequence.
         mask: probability that a base is to be predicted.
+        train_mask: the same in training, where it may differ from that of the tests; null: ``mask``.
         rc: read half of the training samples on the reverse strand; null: for `ph` models, not for `ps` and `none`.
         repeat_weight: weight in the loss of soft-masked (lower-case) bases.
         sources: the data set that brings the files, by ``fetch``.
@@ -41,6 +42,7 @@ class Data(Settings):
     test: float = Field(default=0.05, gt=0, lt=1)
     length: int = Field(gt=0)
     mask: float = Field(default=0.15, gt=0, le=1)
+    train_mask: float | None = Field(default=None, gt=0, le=1)
     rc: bool | None = None
     repeat_weight: float = Field(default=1.0, ge=0)
     sources: str | None = None

@@ -23,6 +23,8 @@ td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .bars th, .facts td:first-child { white-space: nowrap; padding-right: 1.6rem; }
 .kinds { font-size: .86rem; }
 .kinds td:not(:first-child) { white-space: nowrap; overflow-wrap: normal; }
+.kinds td:first-child { min-width: 8.5rem; }
+.range { display: block; color: var(--soft); font-size: .92em; }
 .bars td:last-child { width: 50%; vertical-align: middle; padding-right: 0; }
 .bars div { height: .7rem; border-radius: 2px; background: var(--soft); opacity: .45; }
 .bars .own { font-weight: 600; }
@@ -40,4 +42,6 @@ details { margin-top: .8rem; }
 summary { cursor: pointer; color: var(--soft); }
 pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: 6px; font-size: .82rem; }
 code { font-size: .92em; }
+a { color: var(--own); }
+.tag { border: 1px solid var(--line); border-radius: 9px; padding: 0 .5rem; white-space: nowrap; }
 """

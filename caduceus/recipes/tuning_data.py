@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ import numpy as np
 from caduceus.data import Genome, Labelled, Repeats, Table, find_repeats, from_coordinates, labelled, read_table
 from caduceus.data.class_folders import read_class_folder
 from caduceus.data.holding_out import Way, hold_out
-from caduceus.evaluate.catalogue import suite
+from caduceus.evaluate.catalogue import fetch, suite
 from caduceus.recipes.find import data_path
 from caduceus.recipes.tuning_task import TaskFiles
 from caduceus.train.settings import Protocol
+
+HUB = "hub"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,9 @@ class TaskData:
         repeats: which rows of test are in train or valid too.
         valid_repeats: how many rows of valid are in train too.
         length: positions of a sample.
+        whole: the training file, of which ``valid`` is a part; None if validation has a file.
+        way: how that part is drawn.
+        anew: whether each seed draws its own part, as the authors do.
     """
 
     train: Labelled
@@ -34,6 +39,16 @@ class TaskData:
     repeats: Repeats
     valid_repeats: dict[str, int]
     length: int
+    whole: Labelled | None
+    way: Way
+    anew: bool
+
+    def for_seed(self, seed: int) -> TaskData:
+        """What is trained and validated on with this seed."""
+        if self.whole is None or not self.anew:
+            return self
+        train, valid = hold_out(self.whole, seed, way=self.way)
+        return replace(self, train=train, valid=valid, valid_repeats=_counted(valid, train))
 
     def notes(self) -> Iterator[str]:
         """What a reader of the result should know of the data, a line each."""
@@ -56,9 +71,9 @@ def read_task(files: TaskFiles, protocol: Protocol, seed: int) -> TaskData:
     Raises:
         FileNotFoundError, ValueError: what is wrong with the files, and where.
     """
-    genome = None if files.genome is None else Genome(_path(files, "genome"))
+    genome = None if files.genome is None else Genome(task_path(files, "genome"))
     # The authors number classes as their folders are listed, and take the numbers of a table as they are.
-    listed = protocol == "official" and _path(files, "train").is_dir()
+    listed = protocol == "official" and task_path(files, "train").is_dir()
     train = labelled(
         _table(files, "train", genome, protocol),
         problem=files.problem,
@@ -72,21 +87,31 @@ def read_task(files: TaskFiles, protocol: Protocol, seed: int) -> TaskData:
         table = _table(files, split, genome, protocol)
         return labelled(table, sequence=files.sequence, label=files.label, like=train)
 
-    test = like("test")
+    test, way, whole = like("test"), _way(files, protocol), None
     if files.valid is not None:
         valid = like("valid")
     else:
-        train, valid = hold_out(train, seed, way=_way(files, protocol))
+        whole = train
+        train, valid = hold_out(whole, seed, way=way)
     longest = int(max(train.lengths().max(), valid.lengths().max(), test.lengths().max()))
     return TaskData(
-        train,
-        valid,
-        test,
-        find_repeats(test.sequences, [*train.sequences, *valid.sequences]),
-        find_repeats(valid.sequences, train.sequences).counts(),
+        train=train,
+        valid=valid,
+        test=test,
+        repeats=find_repeats(test.sequences, [*train.sequences, *valid.sequences]),
+        valid_repeats=_counted(valid, train),
         # The authors pad to the full length, and pool over it; with masks no more than the longest is needed.
-        files.max_length if protocol == "official" and files.max_length else min(longest, files.max_length or longest),
+        length=files.max_length
+        if protocol == "official" and files.max_length
+        else min(longest, files.max_length or longest),
+        whole=whole,
+        way=way,
+        anew=protocol == "official",
     )
+
+
+def _counted(split: Labelled, others: Labelled) -> dict[str, int]:
+    return find_repeats(split.sequences, others.sequences).counts()
 
 
 def _way(files: TaskFiles, protocol: Protocol) -> Way:
@@ -104,7 +129,7 @@ def without_repeats(data: TaskData) -> np.ndarray:
 
 
 def _table(files: TaskFiles, split: str, genome: Genome | None, protocol: Protocol) -> Table:
-    path = _path(files, split)
+    path = task_path(files, split)
     if path.is_dir():
         return read_class_folder(
             path, genome, order="listed" if protocol == "official" else "sorted", partial=files.partial
@@ -117,12 +142,14 @@ def _table(files: TaskFiles, split: str, genome: Genome | None, protocol: Protoc
     return from_coordinates(table, genome, files.coordinates, partial=files.partial)
 
 
-def _path(files: TaskFiles, field: str) -> Path:
+def task_path(files: TaskFiles, field: str) -> Path:
     """The file or folder that a field stands for."""
     given = getattr(files, field)
     found = data_path(given, folders=True)
     if files.suite is not None and field in ("train", "valid", "test"):
         name = "dev" if field == "valid" else field
+        if given == HUB and found is None:
+            return fetch(files.suite, str(files.of), name)
         return suite(files.suite).find(str(files.of), name, found or Path(given))
     if found is None:
         raise FileNotFoundError(

@@ -2,110 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from caduceus.checkpoint.finetuning import (
-    CONJOINING,
-    class_outputs,
-    default_conjoining,
-    finetuning_head,
-    finetuning_model,
-    freeze_backbone,
-)
 from caduceus.data.finetuning import LabelledSamples, target_scale
-from caduceus.evaluate.cnn import CNN
+from caduceus.evaluate import cnn
 from caduceus.evaluate.kmers import KmerRidge
 from caduceus.evaluate.metrics import LOSSES, Predictions, score
-from caduceus.nn.lora import add_lora
-from caduceus.parts import Model
-from caduceus.recipes.finetuning import Finetuning
+from caduceus.recipes.finetuning import Cell, Finetuning
 from caduceus.recipes.tuning_data import TaskData
+from caduceus.recipes.tuning_model import Base, keep_model, network
 from caduceus.recipes.tuning_task import TaskFiles
 from caduceus.train.files import written_whole
+from caduceus.train.fit import CHECKPOINTS
 from caduceus.train.signals import Signals
 from caduceus.train.tune import predict, tune
+from caduceus.train.tuning_settings import Tuning
 
 PREDICTIONS = "predictions.npz"
 
 
-@dataclass(frozen=True)
-class Base:
-    """The network of a run, and its trained weights if it has any."""
-
-    spec: Model
-    weights: dict[str, np.ndarray] | None
-    kernels: Any
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
-    """One arm on one task with one seed; its files go to ``folder``."""
+    """One arm on one task with one seed.
+
+    Attributes:
+        cell: learning rate and batch, for an arm that a grid is tried with.
+        run: the folder of the run.
+    """
 
     recipe: Finetuning
-    files: TaskFiles
-    data: TaskData
-    base: Base
+    task: str
     arm: str
     seed: int
-    folder: Path
+    cell: Cell | None
+    run: Path
+
+    @property
+    def name(self) -> str:
+        """Such as ``tf_2/model-1``; with a grid ``tf_2/model-1-lr0.002-batch256``."""
+        tried = "" if self.cell is None else f"-lr{self.cell.lr:g}-batch{self.cell.batch}"
+        return f"{self.task}/{self.arm}-{self.seed}{tried}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its files go."""
+        return self.run / "tasks" / self.name
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / PREDICTIONS).is_file()
+
+    @property
+    def files(self) -> TaskFiles:
+        return self.recipe.tasks[self.task]
+
+    def settings(self) -> Tuning:
+        """What the training is told. The authors' CNN has settings of its own."""
+        recipe = self.recipe
+        told: dict[str, object] = {"seed": self.seed, "epochs": self.files.epochs or recipe.epochs}
+        if self.arm == "cnn" and recipe.protocol == "official":
+            told |= {"epochs": cnn.EPOCHS, "batch": cnn.BATCH, "per_device": None}
+            told["optimiser"] = recipe.optimiser.model_copy(update={"lr": cnn.LR})
+        elif self.cell is not None:
+            told |= {"batch": self.cell.batch}
+            told["optimiser"] = recipe.optimiser.model_copy(update={"lr": self.cell.lr})
+        return recipe.model_copy(update=told)
 
 
-def run_job(job: Job, signals: Signals) -> Predictions:
-    """What the arm says of the test split after training; from its file if that is there."""
-    path, test = job.folder / PREDICTIONS, job.data.test
-    if not path.is_file():
-        outputs = _trained(job, signals)
-        job.folder.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as file:
-            np.savez(file, outputs=outputs)
-    with np.load(path, allow_pickle=False) as held:
-        return Predictions(test.labels, held["outputs"], test.problem)
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a finished job left.
+
+    Attributes:
+        outputs: of each test row.
+        valid: the score by which its epoch was chosen, larger is better; None if it has none.
+        epoch: that was chosen. seconds: of training. Both 0 for what is not trained by epochs.
+    """
+
+    outputs: np.ndarray
+    valid: float | None
+    epoch: int
+    seconds: float
+
+    @classmethod
+    def read(cls, job: Job) -> Outcome:
+        with np.load(job.folder / PREDICTIONS, allow_pickle=False) as held:
+            valid = float(held["valid"])
+            return cls(
+                held["outputs"], valid if np.isfinite(valid) else None, int(held["epoch"]), float(held["seconds"])
+            )
+
+    def write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        valid = np.nan if self.valid is None else self.valid
+        with written_whole(folder / PREDICTIONS) as file:
+            np.savez(file, outputs=self.outputs, valid=valid, epoch=self.epoch, seconds=self.seconds)
 
 
-def _trained(job: Job, signals: Signals) -> np.ndarray:
-    data = job.data
+def all_jobs(recipe: Finetuning, run: Path) -> Iterator[Job]:
+    """Every job of a run, task by task."""
+    for task in recipe.tasks:
+        for arm in recipe.arms:
+            tried = recipe.cells if recipe.grid is not None and arm in ("model", "untrained") else (None,)
+            # The ridge regression draws nothing: one of it is all.
+            for seed in recipe.seeds[:1] if arm == "kmers" else recipe.seeds:
+                for cell in tried:
+                    yield Job(recipe, task, arm, seed, cell, run)
+
+
+def run_job(job: Job, data: TaskData, base: Base, signals: Signals) -> None:
+    """Train and predict, unless it is done; of the model itself the weights are kept too."""
+    if job.done:
+        return
+    own = data.for_seed(job.seed)
+    _trained(job, own, base, signals).write(job.folder)
+    # The weights that were best are kept, if any are; from these no training goes on.
+    shutil.rmtree(job.folder / CHECKPOINTS, ignore_errors=True)
+
+
+def _trained(job: Job, data: TaskData, base: Base, signals: Signals) -> Outcome:
     if job.arm == "kmers":
-        return KmerRidge().fit(data.train).predict(data.test).outputs
-    model, read, reverses = _network(job)
+        return Outcome(KmerRidge().fit(data.train).predict(data.test).outputs, None, 0, 0.0)
+    recipe, files = job.recipe, job.files
+    built = network(recipe, files, data, base, job.arm, job.seed)
     make = partial(
         LabelledSamples,
         length=data.length,
-        protocol=job.recipe.protocol,
-        n_as=job.base.spec.n_as,
+        protocol=recipe.protocol,
+        n_as=base.spec.n_as,
         seed=job.seed,
         scale=target_scale(data.train),
     )
-    train = make(data.train, training=True, reverses=reverses)
-    settings = job.recipe.model_copy(update={"seed": job.seed})
-    tune(model, read, train, make(data.valid), settings, job.folder, _selecting(job.files), signals)
-    return predict(model, read, make(data.test))
-
-
-def _network(job: Job) -> tuple[Any, Callable[[Any], Any], bool]:
-    """The network to train, what reads its outputs, and whether half of its training sequences are reversed."""
-    recipe, spec, outputs = job.recipe, job.base.spec, len(job.data.train.classes)
-    if job.arm == "cnn":
-        return CNN(max(job.data.length, CNN.shortest), outputs, seed=job.seed), _as_it_is, False
-    readout = job.files.readout
-    conjoining = recipe.conjoining or default_conjoining(spec, readout)
-    head = finetuning_head(spec, outputs, readout=readout, conjoining=conjoining, pooling=recipe.pooling)
-    weights = job.base.weights if job.arm == "model" else None
-    model = finetuning_model(spec, head, weights, seed=job.seed, backend=job.base.kernels)
-    if job.arm == "model" and recipe.tuned == "probe":
-        freeze_backbone(model)
-    if job.arm == "model" and recipe.tuned == "lora":
-        add_lora(model, rank=recipe.adapters.rank, alpha=recipe.adapters.alpha, seed=job.seed)
-    return model, partial(class_outputs, head=head), CONJOINING[conjoining].reverses
-
-
-def _as_it_is(outputs: Any) -> Any:
-    return outputs
+    train = make(data.train, training=True, reverses=built.reverses)
+    select = _selecting(files)
+    tuned = tune(built.model, built.read, train, make(data.valid), job.settings(), job.folder, select, signals)
+    outputs = predict(built.model, built.read, make(data.test))
+    if job.arm == "model":
+        keep_model(built, job.folder, files, data, recipe.tuned)
+    return Outcome(outputs, tuned.valid, tuned.epoch, tuned.seconds)
 
 
 def _selecting(files: TaskFiles) -> Callable[[np.ndarray, np.ndarray], float | None]:

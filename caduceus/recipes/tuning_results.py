@@ -2,68 +2,129 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
 from typing import Any
 
 import numpy as np
 
+from caduceus.evaluate.calibration import calibration, confusion
 from caduceus.evaluate.catalogue import suite
-from caduceus.evaluate.intervals import difference, interval
-from caduceus.evaluate.metrics import Predictions, scores
-from caduceus.recipes.schema import Results
+from caduceus.evaluate.intervals import Draws
+from caduceus.evaluate.metrics import Predictions, averaged_over_batches, scores
+from caduceus.recipes.finetuning import Cell, Finetuning
 from caduceus.recipes.tuning_data import TaskData, without_repeats
+from caduceus.recipes.tuning_job import Job, Outcome
 from caduceus.recipes.tuning_task import TaskFiles
 from caduceus.train.settings import Protocol
 
-TABLE = "table"
-NAMES = {"model": "this model", "untrained": "the same network, untrained", "cnn": "CNN", "kmers": "5-mer ridge"}
-COLUMNS = (
-    *("task", "metric", "arm", "seeds", "score", "low", "high", "without repeats"),
-    *("gain of this model", "gain, low", "gain, high"),
-)
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """The finished jobs of an arm on a task, one a seed, of the one pair of a grid that counts.
+
+    Attributes:
+        jobs, outcomes, predictions: in the order of the seeds.
+        tried: pairs of a grid -> mean over the seeds of the score that an epoch is chosen by, larger is better.
+    """
+
+    jobs: tuple[Job, ...]
+    outcomes: tuple[Outcome, ...]
+    predictions: tuple[Predictions, ...]
+    tried: dict[Cell, float]
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job], data: TaskData) -> Arm | None:
+        """Of the jobs that are finished; None where there is none, or a pair of a grid lacks a seed."""
+        found = {job: Outcome.read(job) for job in jobs if job.done}
+        if not found or (jobs[0].cell is not None and len(found) < len(jobs)):
+            return None
+        tried = {
+            cell: mean(-np.inf if o.valid is None else o.valid for job, o in found.items() if job.cell == cell)
+            for cell in dict.fromkeys(job.cell for job in found)
+            if cell is not None
+        }
+        best = max(tried, key=lambda cell: tried[cell]) if tried else None
+        chosen = {job: outcome for job, outcome in found.items() if job.cell == best}
+        test = data.test
+        said = tuple(Predictions(test.labels, outcome.outputs, test.problem) for outcome in chosen.values())
+        return cls(tuple(chosen), tuple(chosen.values()), said, tried)
 
 
 def task_results(
-    files: TaskFiles,
-    protocol: Protocol,
-    data: TaskData,
-    predictions: Mapping[str, Sequence[Predictions]],
-    resamples: int,
+    recipe: Finetuning, task: str, data: TaskData, arms: Mapping[str, Arm], resamples: int
 ) -> dict[str, Any]:
     """Plain values for results.json.
 
     Args:
-        predictions: arm -> what it says of the test split, one a seed; "model" among them.
+        arms: those that have a finished job, "model" first if it is among them.
+        resamples: of the bootstrap; 0 leaves the intervals out.
     """
+    files = recipe.tasks[task]
     metric = files.measured
     kept = np.flatnonzero(without_repeats(data))
-    arms = {}
-    for arm, seeds in predictions.items():
-        left = [one.take(kept) for one in seeds]
-        arms[arm] = {
-            "score": interval(metric, seeds, resamples=resamples).to_dict(),
-            "without_repeats": interval(metric, left, resamples=resamples).to_dict(),
-            "seeds": [scores(one) for one in seeds],
+    found: dict[str, dict[str, Any]] = {}
+    drawn: dict[str, Draws] = {}
+    for name, arm in arms.items():
+        drawn[name] = Draws.of(metric, arm.predictions, resamples=resamples)
+        left = drawn[name]
+        if len(kept) < len(data.test):
+            left = Draws.of(metric, [one.take(kept) for one in arm.predictions], resamples=resamples)
+        found[name] = {
+            "score": drawn[name].interval().to_dict(),
+            "without_repeats": left.interval().to_dict(),
+            **_by_seed(arm, metric, recipe.protocol),
         }
-        if arm != "model":
-            arms[arm]["gain"] = difference(metric, predictions["model"], seeds, resamples=resamples).to_dict()
+        if name != "model" and "model" in drawn:
+            found[name]["gain"] = drawn["model"].minus(drawn[name]).interval().to_dict()
     return {
         "metric": metric,
+        "readout": files.readout,
         "classes": list(data.train.classes),
         "rows": {"train": len(data.train), "valid": len(data.valid), "test": len(data.test)},
         "repeats": {"test": data.repeats.counts(), "valid": data.valid_repeats},
         "notes": list(data.notes()),
-        "arms": arms,
-        "published": published(files, protocol, data),
+        "arms": found,
+        "published": published(files, recipe.protocol, data),
     }
+
+
+def _by_seed(arm: Arm, metric: str, protocol: Protocol) -> dict[str, Any]:
+    """What is told of each seed; under the official protocol also the score as the authors average it."""
+    told: dict[str, Any] = {
+        "seeds": [scores(one) for one in arm.predictions],
+        "valid": [outcome.valid for outcome in arm.outcomes],
+        "epochs": [outcome.epoch for outcome in arm.outcomes],
+        "seconds": [outcome.seconds for outcome in arm.outcomes],
+        **_decisions(arm.predictions),
+    }
+    if arm.tried:
+        told["grid"] = [{**cell._asdict(), "valid": valid} for cell, valid in arm.tried.items()]
+        told["chosen"] = arm.jobs[0].cell._asdict() if arm.jobs[0].cell is not None else None
+    if protocol == "official":
+        pairs = zip(arm.jobs, arm.predictions, strict=True)
+        each = [averaged_over_batches(metric, one, job.settings().batch) for job, one in pairs]
+        told["averaged_over_batches"] = mean(value for value in each if value is not None)
+    return told
+
+
+def _decisions(predictions: Sequence[Predictions]) -> dict[str, Any]:
+    """Rows of each true class by the class that was said, of all seeds; and the calibration error of each seed."""
+    problem = predictions[0].problem
+    if problem == "regression":
+        return {}
+    told: dict[str, Any] = {"calibration_error": [calibration(one).error for one in predictions]}
+    if problem == "single_label_classification":
+        told["confusion"] = np.sum([confusion(one) for one in predictions], axis=0).tolist()
+    return told
 
 
 def published(files: TaskFiles, protocol: Protocol, data: TaskData) -> dict[str, Any]:
     """Scores of others, and what keeps them from being compared with; null if nothing does.
 
-    Empty for a task of no suite, or one that nobody has published on.
+    ``beside`` is which of our scores they stand beside. Empty for a task of no suite, or one that nobody has published
+    on.
     """
     if files.suite is None or files.of is None or not (known := suite(files.suite)).tasks[files.of].published:
         return {}
@@ -73,70 +134,12 @@ def published(files: TaskFiles, protocol: Protocol, data: TaskData) -> dict[str,
     against = None
     if not getattr(known.comparable, protocol):
         against = f"protocol {protocol}: {known.comparable.why}"
-    elif protocol == "official" and files.measured != "accuracy":  # of which the mean over batches is that of the set
-        against = f"protocol official: the authors average {files.measured} over batches, here it is of the whole set"
     elif not task.rows or any(here[part] != count for part, count in task.rows.items()):
         against = f"other rows: {here['train']:,} to train and {len(data.test):,} to test on, not the suite's"
-    elif files.metric != task.metric:
+    elif files.measured != task.metric:
         against = f"another metric, {files.measured} for {task.metric}"
-    return {"scores": {name: list(numbers) for name, numbers in task.published.items()}, "not_comparable": against}
-
-
-def rows(results: Results) -> Iterator[dict[str, str]]:
-    """The table, a row an arm of a task; what is not defined is empty."""
-    for task, found in results["tasks"].items():
-        for arm, held in found["arms"].items():
-            whole, gain = held["score"], held.get("gain", {})
-            yield dict(
-                zip(
-                    COLUMNS,
-                    (
-                        *(task, found["metric"], NAMES[arm], str(len(held["seeds"]))),
-                        *map(_shown, (whole["value"], whole["low"], whole["high"])),
-                        *map(_shown, (held["without_repeats"]["value"],)),
-                        *(_shown(gain.get(name)) for name in ("value", "low", "high")),
-                    ),
-                    strict=True,
-                )
-            )
-        others = found["published"]
-        mark = "published" if others and others["not_comparable"] is None else "published, not comparable"
-        for name, numbers in others.get("scores", {}).items():
-            cells = (task, found["metric"], f"{name} ({mark})", "", _shown(numbers[0]))
-            yield dict.fromkeys(COLUMNS, "") | dict(zip(COLUMNS, cells, strict=False))
-
-
-def to_csv(results: Results) -> str:
-    """The table as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows(results))
-    return text.getvalue()
-
-
-def markdown(results: Results) -> str:
-    """The table in Markdown, with the notes below."""
-    lines = ["| task | metric | arm | score | 95 % | without repeats | gain of this model | 95 % |", "|" + " --- |" * 8]
-    for row in rows(results):
-        cells = (
-            *(row["task"], row["metric"], row["arm"], row["score"], _range(row["low"], row["high"])),
-            *(row["without repeats"], row["gain of this model"], _range(row["gain, low"], row["gain, high"])),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    notes = [f"- {task}: {note}" for task, found in results["tasks"].items() for note in found["notes"]]
-    notes += [
-        f"- {task}: the published scores are not comparable; {found['published']['not_comparable']}"
-        for task, found in results["tasks"].items()
-        if found["published"].get("not_comparable")
-    ]
-    told = f"Protocol {results['protocol']}; scores are means over seeds, with bootstrap intervals over the test rows."
-    return "\n".join([*lines, "", told, *notes, ""])
-
-
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _range(low: str, high: str) -> str:
-    return f"{low} to {high}" if low and high else ""
+    return {
+        "scores": {name: list(numbers) for name, numbers in task.published.items()},
+        "not_comparable": against,
+        "beside": "averaged_over_batches" if protocol == "official" else "score",
+    }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
 from caduceus.checkpoint.finetuning import Readout
 from caduceus.data.labels import Problem
-from caduceus.evaluate.catalogue import Metric, suite
+from caduceus.evaluate.catalogue import Metric, Suite, suite
+from caduceus.recipes.find import data_path
 from caduceus.train.settings import Settings
 
 _METRICS: dict[Problem, Metric] = {
@@ -34,8 +36,10 @@ class TaskFiles(Settings):
         partial: leave out rows on contigs that the genome lacks.
         max_length: bases; longer sequences are cut at their end. null: as long as the longest.
         metric: of the result, and of the choice of the best epoch; null: MCC, AUROC or R2, by the problem.
-        suite, of: a task of a benchmark suite; ``train``, ``valid`` and ``test`` are then the folder of the suite.
+        suite, of: a task of a benchmark suite; ``train``, ``valid`` and ``test`` are then the folder of the suite, or
+            "hub", which brings them from its repository of data sets.
         readout: "invariant" where a label belongs to both strands, "equivariant" where to the one that is given.
+        epochs: of this task; null: those of the recipe.
     """
 
     train: str
@@ -52,6 +56,7 @@ class TaskFiles(Settings):
     max_length: int | None = Field(default=None, gt=0)
     metric: Metric | None = None
     readout: Readout = "invariant"
+    epochs: int | None = Field(default=None, gt=0)
     suite: str | None = None
     of: str | None = None
 
@@ -62,23 +67,33 @@ class TaskFiles(Settings):
 
 
 def suite_tasks(
-    name: str, folder: str, only: Sequence[str] | None, given: Mapping[str, Any], protocol: str
+    name: str,
+    folder: str,
+    only: Sequence[str] | Literal["present"] | None,
+    given: Mapping[str, Any],
+    protocol: str,
+    shared: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
-    """The tasks of a suite as fields of `TaskFiles`; ``given`` holds further fields for some of them, which win.
+    """The tasks of a suite as fields of `TaskFiles`.
 
     The official protocol has an invariant readout for every task.
+
+    Args:
+        only: the tasks to take; "present": those with all their files in ``folder``, and all of them if none has.
+        given: task -> further fields, which win. shared: fields of every task.
 
     Raises:
         ValueError: no such suite, or no such task in it.
     """
     found = suite(name)
-    chosen = tuple(only) if only is not None else tuple(found.tasks)
+    chosen = _present(found, folder) if only == "present" else found.tasks if only is None else only
     for task in (*chosen, *given):
         found.task(task)
     meant = {}
     for task in chosen:
         known = found.tasks[task]
         meant[task] = {
+            **shared,
             "train": folder,
             "valid": folder if found.validates else None,
             "test": folder,
@@ -90,3 +105,8 @@ def suite_tasks(
             **given.get(task, {}),
         }
     return meant
+
+
+def _present(found: Suite, folder: str) -> list[str]:
+    place = data_path(folder, folders=True) or Path(folder)
+    return [task for task in found.tasks if found.holds(task, place)] or list(found.tasks)

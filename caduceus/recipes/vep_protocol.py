@@ -1,35 +1,20 @@
 """What ``protocol: official`` does that ``sound`` does not: the authors' defects, each in one place.
 
-docs/published_models.md, section 11 and quirks Q15, Q28 to Q33, says what the authors do. Each line: the defect; what
-sound does; where it is.
+docs/published_models.md, section 11 and quirks Q15 and Q28 to Q33, says what the authors do.
 
-=========== ============================================================= ============================================
-defect      official                                                      sound
-=========== ============================================================= ============================================
-n_as        N is read as itself, which pretraining never showed the model as the model was trained: `n_as`
-window      an even window, the variant right of its middle: it does not  one base fewer, the variant in the middle:
-            mirror on itself                                              `VepEqtl.flank`
-index       the variant's place is the window's middle, and where the     the allele's own place: `AlleleFeatures`
-            alleles agree there, the last place where they differ; -1 for
-            equal ones; beyond the window edge positions repeat:
-            `official_index`, `near`
-rc_index    a ps model's reverse strand is averaged around the forward    around the allele on both strands
-            index, a base off: `near`
-half        features and means are rounded to float16; rows that overflow double precision; not a number is an error
-            are dropped: `AlleleFeatures`
-dropped     rows beyond a multiple of 8 processes are dropped, the last   all rows: `kept_by_sampler`
-            ones of each split
-edges       a row on the edge of two buckets is in both: `in_bucket`      in the farther one
-tissue      one number, its place among the tissues of the test rows, and a column for each tissue of the training
-            a training tissue not among them is an error: `TissueCodes`   rows
-strands     a ph model trains on the forward strand and is tested on the  the mean of both strands, always
-            mean of both; a model without equivariance has one strand:
-            `official_strands`
-draws       with replacement where a bucket has fewer rows than are drawn all of them, once: `draws`
-hard        AUROC of the decided classes, which is balanced accuracy:     of the decision values
-            `caduceus.recipes.vep_svm`
-leak        C is chosen by the test score: `caduceus.recipes.vep_svm`     by rows that are held out of training
-=========== ============================================================= ============================================
+n_as      official reads N as itself, which pretraining never showed the model; sound as the model was trained: `n_as`
+window    an even window, the variant right of its middle, does not mirror on itself; one base fewer: `VepEqtl.flank`
+index     the middle of the window, where the alleles agree there the last place where they differ, -1 for equal ones,
+          positions beyond the window its edge again; the allele's own place: `official_index`, `near`
+rc_index  a ps model's reverse strand averaged around the forward index, a base off; around the allele: `near`
+half      features and means in float16, rows that overflow dropped; double precision: `AlleleFeatures`
+dropped   the last rows of a split, beyond a multiple of 8 processes; none: `kept_by_sampler`
+edges     a row on an edge is in both buckets; in the farther one: `in_bucket`
+tissue    one number, by the tissues of the test rows, a stranger in training an error; a column each: `TissueCodes`
+strands   ph trains on the forward strand and is tested on the mean, none has one; the mean: `official_strands`
+draws     with replacement where a bucket has fewer rows than are drawn; all of them, once: `draws`
+hard      AUROC of decided classes, which is balanced accuracy; of decision values: `caduceus.recipes.vep_svm`
+leak      C chosen by the test score; by rows held out of training: `caduceus.recipes.vep_svm`
 
 Not reproduced: the float16 autocast of the model itself, which a CPU has not, and the order of the authors' draws.
 """

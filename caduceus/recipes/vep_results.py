@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 
-from caduceus.evaluate.intervals import difference, interval
+from caduceus.evaluate.intervals import Draws
 from caduceus.evaluate.metrics import score
 from caduceus.recipes.progress import Progress
 from caduceus.recipes.run_dir import RunFolder
@@ -22,40 +22,51 @@ PUBLISHED = {"100 kb and more": {"Caduceus-PS 7.7M, chromosomes 9 and 10": 0.586
 _LENGTH, _TEST = 131_072, {"9", "10"}
 
 
-def bucket_results(work: Work, embedded: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Plain values for results.json, by bucket; intervals draw variants, each with all of its tissues."""
+def bucket_results(
+    work: Work, embedded: dict[str, np.ndarray], known: Collection[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name of each bucket that is not ``known``, and plain values for results.json."""
     work.leave_out_unknown(embedded)
     arms = Arms(work, embedded).by_name()
     buckets = work.buckets()
-    progress = Progress(len(arms) * len(buckets), 0, "tests of an arm")
-    found = {}
+    progress = Progress(len(arms) * len(buckets), len(arms) * len(known), "tests of an arm")
     for bucket in buckets:
+        if bucket.name in known:
+            continue
         said: dict[str, Told] = {}
         for name, arm in arms.items():
             if not bucket.problem:
                 said[name] = told(work.recipe, arm, bucket, work.snps.labels)
             progress.add(1)
-        found[bucket.name] = {
-            "rows": {"train": len(bucket.train), "valid": len(bucket.valid), "test": len(bucket.test)},
-            "problem": bucket.problem or None,
-            "arms": {name: _arm(work, bucket, name, said) for name in said},
-            "published": _published(work, bucket.name),
-        }
+        drawn = {name: _drawn(work, bucket, each) for name, each in said.items()}
+        yield (
+            bucket.name,
+            {
+                "rows": {"train": len(bucket.train), "valid": len(bucket.valid), "test": len(bucket.test)},
+                "problem": bucket.problem or None,
+                "arms": {name: _arm(each, drawn[name], drawn["model"]) for name, each in said.items()},
+                "published": _published(work, bucket.name),
+            },
+        )
     progress.close()
-    return found
 
 
-def _arm(work: Work, bucket: Bucket, name: str, said: dict[str, Told]) -> dict[str, Any]:
-    ours, model = said[name], said["model"]
-    drawing = {"resamples": work.recipe.resamples, "groups": work.allele[bucket.test]}
+def _drawn(work: Work, bucket: Bucket, said: Told) -> Draws:
+    """The score of draws of variants, each with all of its tissues."""
+    groups = work.allele[bucket.test]
+    return Draws.of("auroc", said.predictions, resamples=work.recipe.resamples, groups=groups)
+
+
+def _arm(said: Told, ours: Draws, model: Draws) -> dict[str, Any]:
+    """One arm's score, and the model's gain over it."""
     found: dict[str, Any] = {
-        "auroc": interval("auroc", ours.predictions, **drawing).to_dict(),
-        "seeds": [score("auroc", each) for each in ours.predictions],
-        "c": ours.c,
-        "chosen_by": {f"{c:g}": value for c, value in ours.by.items()},
+        "auroc": ours.interval().to_dict(),
+        "seeds": [score("auroc", each) for each in said.predictions],
+        "c": said.c,
+        "chosen_by": {f"{c:g}": value for c, value in said.by.items()},
     }
-    if name != "model":
-        found["gain"] = difference("auroc", model.predictions, ours.predictions, **drawing).to_dict()
+    if ours is not model:
+        found["gain"] = model.minus(ours).interval().to_dict()
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from caduceus.recipes.asking import needed
 from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.progress import Progress
-from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.run_dir import RunFolder, json_text
 from caduceus.recipes.schema import Results
 from caduceus.recipes.vep_eqtl import VepEqtl
 from caduceus.recipes.vep_results import bucket_results
@@ -20,6 +20,8 @@ from caduceus.train.bar import say
 from caduceus.train.machine import kernels
 from caduceus.train.properties import assert_declared
 from caduceus.train.signals import Signals
+
+_BUCKETS = "buckets.json"
 
 
 def run(recipe: VepEqtl, files: dict[str, str], folder: RunFolder) -> Results:
@@ -36,9 +38,10 @@ def run(recipe: VepEqtl, files: dict[str, str], folder: RunFolder) -> Results:
         progress = _embed(work, outputs, signals)
         outputs.finish(dict.fromkeys(work.outputs, b""))
         say("training the SVMs")
-        results = _results(work, folder.path, progress)
+        results = _results(work, folder, progress)
         folder.finish(results)
         outputs.forget()
+        (folder.path / _BUCKETS).unlink(missing_ok=True)
         return results
 
 
@@ -64,9 +67,14 @@ def _embed(work: Work, outputs: Growing, signals: Signals) -> Progress:
     return progress
 
 
-def _results(work: Work, folder: Path, progress: Progress) -> Results:
-    embedded = {name: np.load(folder / name, mmap_mode="r") for name in work.outputs}
-    buckets = bucket_results(work, embedded)
+def _results(work: Work, folder: RunFolder, progress: Progress) -> Results:
+    """What is said of each bucket is kept at once: its SVMs may take an hour."""
+    embedded = {name: np.load(folder.path / name, mmap_mode="r") for name in work.outputs}
+    kept = folder.path / _BUCKETS
+    buckets = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    for name, found in bucket_results(work, embedded, set(buckets)):
+        buckets[name] = found
+        folder.write(_BUCKETS, json_text(buckets))
     return {
         "protocol": work.recipe.protocol,
         "alleles": len(work.alleles),

@@ -56,7 +56,7 @@ class Work:
             self.distance = self._distances(None if self.snps.told or not genes else Starts(genes, self.genome))
             self.split = np.where(self.allele == LEFT_OUT, LEFT_OUT, self.snps.split)
             self._settle_splits()
-            self.tissues = TissueCodes(self._tissues_of(TRAIN), self._tissues_of(TEST), recipe.protocol)
+            self.tissues = TissueCodes(self._tissues_of(TRAIN, VALID), self._tissues_of(TEST), recipe.protocol)
         planned = self.buckets()
         if all(bucket.problem for bucket in planned):
             raise Refused("no bucket can be scored:\n  " + "\n  ".join(f"{b.name}: {b.problem}" for b in planned))
@@ -145,5 +145,5 @@ class Work:
         if rows.any():
             self.left_out[why] += int(rows.sum())
 
-    def _tissues_of(self, split: int) -> list[str]:
-        return [self.snps.tissues[i] for i in np.flatnonzero(self.split == split)]
+    def _tissues_of(self, *splits: int) -> list[str]:
+        return [self.snps.tissues[i] for i in np.flatnonzero(np.isin(self.split, splits))]

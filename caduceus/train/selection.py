@@ -20,7 +20,7 @@ from caduceus.train.module import Step
 from caduceus.train.steps import AfterUpdate
 
 Row = dict[str, float | int | None]
-COLUMNS = ("epoch", "step", "lr", "train/loss", "valid/score", "seconds")
+COLUMNS = ("epoch", "step", "lr", "train/loss", "valid/loss", "valid/score", "seconds")
 
 
 class Selection(AfterUpdate):
@@ -29,11 +29,11 @@ class Selection(AfterUpdate):
     Args:
         path: the CSV file of the curve, written anew after each epoch.
         per_epoch: updates of an epoch.
-        validate: the score of the model as it is, the larger the better; None where it is not defined, which is worse
-            than any score.
+        validate: the score of the model as it is, the larger the better, None where it is not defined, which is worse
+            than any score; and its loss.
     """
 
-    def __init__(self, path: Path, per_epoch: int, validate: Callable[[], float | None]) -> None:
+    def __init__(self, path: Path, per_epoch: int, validate: Callable[[], tuple[float | None, float]]) -> None:
         self.path, self.per_epoch, self.validate = path, per_epoch, validate
         self.rows: list[Row] = []
         self.best: float | None = None
@@ -53,7 +53,7 @@ class Selection(AfterUpdate):
         if step % self.per_epoch:
             return
         epoch = step // self.per_epoch
-        found = self.validate()
+        found, loss = self.validate()
         if not self.weights or (found is not None and (self.best is None or found > self.best)):
             self.best, self.epoch, self.weights = found, epoch, _copied(self._trained.model)
         row: Row = {
@@ -61,6 +61,7 @@ class Selection(AfterUpdate):
             "step": step,
             "lr": tuning_rate(step - 1, self._trained.settings, self._trained.steps),
             "train/loss": sum(self._losses) / len(self._losses) if self._losses else None,
+            "valid/loss": loss,
             "valid/score": found,
             "seconds": self.seconds,
         }
@@ -100,3 +101,11 @@ class Selection(AfterUpdate):
 def _copied(model: nn.Module) -> dict[str, Tensor]:
     with torch.no_grad():
         return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+
+
+def read_curve(path: Path) -> list[Row]:
+    """The rows of a curve that `Selection` wrote; none if there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(file)]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from caduceus.data.finetuning import LabelledSamples
+from caduceus.losses import classification
 from caduceus.nn.modes import evaluating
 from caduceus.train.batches import BatchPlan, rows_at_once
 from caduceus.train.classifier import Read, SequenceModel
@@ -60,8 +61,10 @@ def tune(
     steps = per_epoch * settings.epochs
     problem = train.data.problem
 
-    def validate() -> float | None:
-        return select(valid.data.labels, predict(model, read, valid, plan.per_device))
+    def validate() -> tuple[float | None, float]:
+        found, labels = _answers(model, read, valid, plan.per_device)
+        loss = float(classification(found, labels, problem))
+        return select(valid.data.labels, _as_outputs(found, valid)), loss
 
     with quietly():
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,17 +100,26 @@ def plan_rows(settings: Tuning, length: int) -> BatchPlan:
 
 def predict(model: nn.Module, read: Read, samples: LabelledSamples, rows: int = 64) -> np.ndarray:
     """Probabilities (n, classes) float64 of each row of a split; of regression the numbers in their own units."""
+    return _as_outputs(_answers(model, read, samples, rows)[0], samples)
+
+
+def _answers(model: nn.Module, read: Read, samples: LabelledSamples, rows: int) -> tuple[Tensor, Tensor]:
+    """What the model says of each row, before any softmax (n, classes) float64, and the labels as it trains on them."""
     if samples.training:
         raise ValueError("predict goes over a split once, in its order; give samples that do not train")
-    found = []
+    found, labels = [], []
     with evaluating(model) as device:
         for at in range(0, len(samples), rows):
             batch = collate([samples[i] for i in range(at, min(at + rows, len(samples)))])
             found.append(read(model(batch["input_ids"].to(device), batch["mask"].to(device))).double().cpu())
-    outputs = torch.cat(found)
+            labels.append(batch["labels"])
+    return torch.cat(found), torch.cat(labels)
+
+
+def _as_outputs(found: Tensor, samples: LabelledSamples) -> np.ndarray:
     if samples.data.problem == "single_label_classification":
-        return np.asarray(outputs.softmax(1))
+        return np.asarray(found.softmax(1))
     if samples.data.problem == "multi_label_classification":
-        return np.asarray(outputs.sigmoid())
+        return np.asarray(found.sigmoid())
     mean, deviation = samples.scale or (0.0, 1.0)
-    return np.asarray(outputs) * deviation + mean
+    return np.asarray(found) * deviation + mean

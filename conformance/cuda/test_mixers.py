@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
 import caduceus
 from caduceus import parts
 from caduceus.backends.cuda import CudaBackend
 from caduceus.backends.torch import TorchBackend
-from caduceus.conformance.cpu.examples import (
-    assert_close,
-    random_mask,
-)
+from caduceus.conformance.cpu.examples import assert_close, random_mask
 from caduceus.conformance.cuda.stand_ins import Calls
+from caduceus.conformance.cuda.watch import with_gradients
 
 PORTABLE = TorchBackend()
 
@@ -55,17 +52,8 @@ def test_a_whole_mamba_is_its_three_kernels(backend: CudaBackend, mixer: str, ba
     for length in (1, 13, 128):
         x = torch.randn(batch, length, 8, generator=torch.Generator().manual_seed(length))
         for mask in (None, random_mask(batch, length)):
-            found, expected = (_with_gradients(part, x, mask) for part in (fused, portable))
+            found, expected = (with_gradients(part, x, mask) for part in (fused, portable))
             assert_close(found, expected)
-
-
-def _with_gradients(part: torch.nn.Module, x: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
-    x = x.clone().requires_grad_()
-    y = part(x, mask)
-    wanted = {"x": x, **dict(part.named_parameters())}
-    weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
-    found = torch.autograd.grad(y, list(wanted.values()), weights)
-    return {"y": y.detach(), **dict(zip(wanted, found, strict=True))}
 
 
 def test_a_whole_mamba_copies_flips_alone(backend: CudaBackend, calls: Calls) -> None:

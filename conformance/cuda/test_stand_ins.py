@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from caduceus.backends.cuda import functions
-from caduceus.conformance.cuda import stand_ins
+from caduceus.conformance.cuda import real, stand_ins
 from caduceus.conformance.cuda.site import Site
 
 Arguments = dict[str, Any]
@@ -117,3 +117,25 @@ def test_the_gradient_of_the_last_state_is_lost(scan: Callable[..., Any]) -> Non
     _, last = scan(**arguments, return_last_state=True)
     (found,) = torch.autograd.grad(last.sum(), arguments["u"])
     assert not found.any()
+
+
+@pytest.mark.parametrize("mamba", ["1.0.1", "2.3.2.post1"])
+def test_real_packages_are_held_against_stand_ins(site: Site, mamba: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `.ci/cuda` asks of the real ones: that they are as they were when the stand-ins were written."""
+    site.install("mamba-ssm", mamba, extension=None)
+    site.install("causal-conv1d", extension=None)
+    real.check(site.folder)
+    assert f"mamba-ssm {mamba}: mamba_ssm.ops.selective_scan_interface:selective_scan_fn takes u, delta, A" in (
+        capsys.readouterr().out
+    )
+    text = "def causal_conv1d_fn(x, weight, activation=None, bias=None):\n    pass\n"
+    site.write("causal_conv1d/causal_conv1d_interface.py", text)
+    with pytest.raises(AssertionError, match="'x', 'weight', 'activation', 'bias'"):
+        real.check(site.folder)
+    site.write("causal_conv1d/causal_conv1d_interface.py", "")
+    site.write("causal_conv1d/__init__.py", "")
+    with pytest.raises(AssertionError, match="has none of causal_conv1d:causal_conv1d_fn, "):
+        real.check(site.folder)
+    site.install("mamba-ssm", mamba)
+    with pytest.raises(AssertionError, match="is installed without its compiled kernel selective_scan_cuda"):
+        real.check(site.folder)

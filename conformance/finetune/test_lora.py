@@ -12,7 +12,7 @@ import torch
 import caduceus
 from caduceus import parts
 from caduceus.alphabet import BASES
-from caduceus.nn.lora import TARGETS, adapters, add_lora, idle_adapters, merge_lora
+from caduceus.nn.lora import TARGETS, adapters, add_lora, assert_adapters_learn, idle_adapters, merge_lora
 
 BACKENDS = [info.name for info in caduceus.available_backends() if info.available and info.name in ("cpu", "torch")]
 IDS = torch.from_numpy(np.random.default_rng(0).choice(BASES, (4, 20)))
@@ -141,3 +141,13 @@ def test_a_target_without_effect_is_refused() -> None:
         add_lora(model)
     with pytest.raises(ValueError, match="rank is 0"):
         add_lora(make(), rank=0)
+
+
+def test_an_adapter_that_would_never_learn_is_refused_by_name() -> None:
+    model = make()
+    add_lora(model, rank=2)
+    assert_adapters_learn(model, IDS)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    model.mixers[1].fwd.in_proj.parametrizations.weight[0].scale = 0.0
+    with pytest.raises(ValueError, match=r"the adapters of mixers\.1\.fwd\.in_proj get no gradient"):
+        assert_adapters_learn(model, IDS)

@@ -12,6 +12,7 @@ from caduceus import encode
 from caduceus.alphabet import N
 from caduceus.conformance.data.conftest import data_folder
 from caduceus.data import Genome, find_repeats, from_coordinates, labelled, read_class_folder, read_table
+from caduceus.evaluate.catalogue import suite
 
 __all__ = ["data_folder"]
 
@@ -97,6 +98,16 @@ def test_gue_splits_and_their_repeats(data_folder: Path, task: str) -> None:
     assert (test["exact"], dev["exact"], test["reverse"], dev["reverse"]) == (*repeats, 0, 0)
     planted = [*splits["test"].sequences, reverse_complement(train[5])]
     assert find_repeats(planted, train).counts() == {**test, "reverse": 1, "of": rows[2] + 1}
+
+
+@pytest.mark.parametrize("task", ["EMP_H3", "EMP_H3K9ac"])
+def test_gue_tasks_whose_training_split_is_not_here_have_the_length_of_the_catalogue(
+    data_folder: Path, task: str
+) -> None:
+    for split in ("dev", "test"):
+        data = labelled(read_table(data_folder / "gue" / task / f"{split}.csv.gz"))
+        assert data.classes == suite("gue").task(task).class_names
+        assert int(data.lengths().max()) == suite("gue").task(task).max_length
 
 
 _SPLITS = ("train", "dev", "test")

@@ -4,74 +4,29 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
-import numpy as np
 import pytest
-import torch
 import yaml
 
-import caduceus
-from caduceus import parts
+from caduceus.conformance.finetune.small_runs import results, run_folder, write_model, write_recipe
 from caduceus.evaluate.catalogue import suite
 from caduceus.recipes import tuning_job
 from caduceus.recipes.__main__ import main
 from caduceus.recipes.tuning_results import published
 from caduceus.recipes.tuning_task import TaskFiles, suite_tasks
 
-SPEC = {
-    "embedding": {"kind": "embedding", "d_model": 8},
-    "mixers": [{"kind": "bimamba", "mamba": {"d_state": 2, "expand": 1}}],
-    "head": {"kind": "masked_lm"},
-}
-
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The working directory, with two tables; one test row is a training row."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("CADUCEUS_DATA", raising=False)
-    rng = np.random.default_rng(5)
-    lines = []
-    for i in range(90):
-        p = [0.15, 0.35, 0.35, 0.15] if i % 2 else [0.35, 0.15, 0.15, 0.35]
-        lines.append(f"{''.join(rng.choice(list('ACGT'), int(rng.integers(50, 61)), p=p))},{['poor', 'rich'][i % 2]}")
-    Path("train.csv").write_text("seq,y\n" + "\n".join(lines[:60]) + "\n")
-    Path("test.csv").write_text("seq,y\n" + "\n".join([*lines[60:], lines[7]]) + "\n")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield tmp_path
-    torch.set_num_threads(threads)
-
-
-def recipe(**fields: Any) -> None:
-    given = {
-        "task": "finetune",
-        "tasks": {"gc": {"train": "train.csv", "test": "test.csv", "label": "y"}},
-        "model": SPEC,
-        "seeds": [1, 2],
-        "epochs": 1,
-        "batch": 10,
-        "resamples": 50,
-        "backend": "torch",
-        "accelerator": "cpu",
-        "optimiser": {"lr": 0.02},
-    }
-    Path("tune.yaml").write_text(yaml.safe_dump({**given, **fields}))
-
-
-def results() -> dict[str, Any]:
-    (run,) = Path("runs").iterdir()
-    found: dict[str, Any] = json.loads((run / "results.json").read_text())
-    return found
+def _in(place: Path) -> None:
+    """Every test runs there."""
 
 
 def test_a_run_gives_scores_gains_and_tables(capsys: pytest.CaptureFixture[str]) -> None:
-    caduceus.save_pretrained(caduceus.build(parts.Model.model_validate(SPEC)), "trained")
-    recipe(model=None, pretrained="trained")
+    write_model()
+    write_recipe(model="trained")
     assert main(["run", "tune.yaml"]) == 0
     out = capsys.readouterr().out
     assert "1 of 31 test sequences are in the training split too, 0 more as their reverse complement" in out
@@ -85,7 +40,7 @@ def test_a_run_gives_scores_gains_and_tables(capsys: pytest.CaptureFixture[str])
         assert arm["score"]["low"] <= arm["score"]["value"] <= arm["score"]["high"]
     gain = found["arms"]["cnn"]["gain"]["value"]
     assert gain == pytest.approx(found["arms"]["model"]["score"]["value"] - found["arms"]["cnn"]["score"]["value"])
-    (run,) = Path("runs").iterdir()
+    run = run_folder()
     with (run / "table.csv").open() as file:
         table = list(csv.DictReader(file))
     assert [row["arm"] for row in table] == ["this model", "the same network, untrained", "CNN", "5-mer ridge"]
@@ -95,7 +50,7 @@ def test_a_run_gives_scores_gains_and_tables(capsys: pytest.CaptureFixture[str])
 
 
 def test_what_was_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe(baselines=["kmers"])
+    write_recipe(baselines=["kmers"])
     calls = []
     tune = tuning_job.tune
 
@@ -117,15 +72,17 @@ def test_what_was_done_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         ({"tasks": {"gc": {"train": "none.csv", "test": "test.csv"}}}, "no file none.csv, neither from here nor"),
         ({"tasks": {"gc": {"train": "train.csv", "test": "test.csv"}}}, "has no column 'label' or"),
-        ({"pretrained": "x"}, "give either pretrained"),
-        ({"tuned": "lora"}, "tuned is 'lora', which is for a pretrained model"),
-        ({"model": None, "pretrained": "nowhere"}, "nowhere"),
+        ({"tuned": "lora"}, "tuned is 'lora', which is for a trained model"),
+        ({"model": "nowhere"}, "model is 'nowhere', neither the folder of a trained model nor the name of a network"),
+        ({"model": "caduceus-ps-1k-d25"}, "did you mean 'caduceus-ps-1k-d256'?"),
+        ({"seeds": [1, 1]}, "expected each once"),
+        ({"per_device": 3}, "per_device is 3, expected a divisor of batch, 10"),
     ],
 )
 def test_bad_input_is_refused_before_any_work(
     fields: dict[str, Any], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe(**fields)
+    write_recipe(**fields)
     assert main(["run", "tune.yaml"]) == 2
     assert message in capsys.readouterr().err
     assert not Path("runs").exists()
@@ -133,9 +90,9 @@ def test_bad_input_is_refused_before_any_work(
 
 @pytest.mark.parametrize("protocol", ["sound", "official"])
 def test_check_reads_the_data_and_writes_nothing(protocol: str, capsys: pytest.CaptureFixture[str]) -> None:
-    recipe(protocol=protocol)
+    write_recipe(protocol=protocol)
     assert main(["check", "tune.yaml"]) == 0
-    assert "jobs   5: model, cnn, kmers, seeds 1, 2" in capsys.readouterr().out
+    assert "jobs   5: 2 x model, 2 x cnn, 1 x kmers; seeds 1, 2" in capsys.readouterr().out
     assert not Path("runs").exists()
 
 
@@ -166,13 +123,13 @@ def test_published_scores_stand_beside_ours_and_say_when_they_cannot_be_compared
     place.mkdir(parents=True)
     for split, source in (("train", "train.csv"), ("dev", "test.csv"), ("test", "test.csv")):
         (place / f"{split}.csv").write_text(Path(source).read_text().replace("y\n", "label\n"))
-    recipe(suite="gue", folder="gue", only=["tf_2"], tasks={}, baselines=["kmers"], seeds=[1])
+    write_recipe(suite="gue", folder="gue", only=["tf_2"], tasks={}, baselines=["kmers"], seeds=[1])
     assert main(["run", "tune.yaml"]) == 0
     found = results()["tasks"]["tf_2"]
     assert found["metric"] == "mcc"
     assert found["published"]["scores"] == {"DNABERT-2 117M": [0.665]}
     assert found["published"]["not_comparable"].startswith("other rows: 60 to train and 31 to test on")
-    (run,) = Path("runs").iterdir()
+    run = run_folder()
     assert "| tf_2 | mcc | DNABERT-2 117M (published, not comparable) | 0.6650 |" in (run / "table.md").read_text()
     assert main(["run", str(run / "recipe.yaml")]) == 0, "the resolved recipe is a recipe"
 
@@ -180,7 +137,7 @@ def test_published_scores_stand_beside_ours_and_say_when_they_cannot_be_compared
 @pytest.mark.parametrize(
     ("name", "task", "protocol", "against"),
     [
-        ("nucleotide_transformer", "H3", "official", "protocol official: the authors average mcc over batches"),
+        ("nucleotide_transformer", "H3", "official", None),
         ("nucleotide_transformer", "H3", "sound", "protocol sound: the published scores are"),
         ("genomic_benchmarks", "human_enhancers_cohn", "official", None),
         ("gue", "tf_2", "sound", None),
@@ -189,10 +146,12 @@ def test_published_scores_stand_beside_ours_and_say_when_they_cannot_be_compared
 def test_on_the_rows_of_the_suite_the_protocol_and_the_metric_decide(
     name: str, task: str, protocol: Literal["official", "sound"], against: str | None
 ) -> None:
-    files = TaskFiles.model_validate(suite_tasks(name, "folder", [task], {}, protocol)[task])
+    files = TaskFiles.model_validate(suite_tasks(name, "folder", [task], {}, protocol, {})[task])
     counts = suite(name).task(task).rows
     train = counts.get("train", 1)
     test = counts.get("train and test", train + 1) - train
     data: Any = SimpleNamespace(train=range(train), valid=(), test=range(test))
-    reason = published(files, protocol, data)["not_comparable"]
+    found = published(files, protocol, data)
+    reason = found["not_comparable"]
     assert reason is None if against is None else reason.startswith(against)
+    assert found["beside"] == ("averaged_over_batches" if protocol == "official" else "score")

@@ -41,7 +41,7 @@ def run(folder: Path, genome: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[
     monkeypatch.setattr(embed_sequences, "_BASES_AT_ONCE", BASES)
     monkeypatch.setattr(score_regions, "_TILES_AT_ONCE", TILES)
     caduceus.save_pretrained(small(), folder / "model", layout="caduceus")
-    (folder / "s.fa").write_text("".join(f">s{i}\n{random_sequence(3 + 5 * (i % 5), i)}\n" for i in range(60)))
+    (folder / "s.fa").write_text("".join(f">s{i}\n{random_sequence(3 + 5 * (i % 5), i)}\n" for i in range(120)))
     (folder / "r.bed").write_text("chr1\t5\t650\nchr2\t30\t300\nchr1\t1000\t1007\n")
 
     def begin(which: str, out: str) -> int:
@@ -55,7 +55,7 @@ def outputs(run: Path, which: str) -> dict[str, bytes]:
     return {name: (run / name).read_bytes() for name in RUNS[which][1]}
 
 
-# Imports once, then forks a run, kills it some pieces on, and forks the next; before the last, half a piece is left.
+# Imports once; forks each run, kills it some pieces on, and forks the next; before the last, half a piece is left.
 KILLING = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -64,39 +64,42 @@ from caduceus.recipes import embed_sequences, score_regions
 from caduceus.recipes.__main__ import main
 
 embed_sequences._ROWS_AT_ONCE, embed_sequences._BASES_AT_ONCE, score_regions._TILES_AT_ONCE = {sizes}
-journal = Path("parts/progress.json")
 
-def begin():
+def begin(which):
     pid = os.fork()
     if pid == 0:
         torch.set_num_threads(1)
-        os._exit(main(["run", "whole/recipe.yaml", "--out", "parts"]))
+        os._exit(main(["run", f"whole {{which}}/recipe.yaml", "--out", f"parts {{which}}"]))
     return pid
 
-def done():
+def done(folder):
+    journal = folder / "progress.json"
     return json.loads(journal.read_text())["done"] if journal.is_file() else 0
 
-for _ in range(3):
-    pid, before = begin(), done()
-    while done() < before + 3:
-        time.sleep(0.001)
-    os.kill(pid, signal.SIGKILL)
-    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
-    assert not any(Path("parts", name).exists() for name in {outputs}), "a half-written file has its final name"
-next(Path("parts").glob(".*.growing")).open("ab").write(b"half a piece")
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(begin(), 0)[1]))
+for which, outputs in {outputs}.items():
+    folder = Path(f"parts {{which}}")
+    for _ in range(3):
+        pid, before = begin(which), done(folder)
+        while done(folder) < before + 3:
+            time.sleep(0.001)
+        os.kill(pid, signal.SIGKILL)
+        assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+        assert not any((folder / name).exists() for name in outputs), "a half-written file has its final name"
+    next(folder.glob(".*.growing")).open("ab").write(b"half a piece")
+    assert os.waitpid(begin(which), 0)[1] == 0
 """
 
 
-@pytest.mark.parametrize("which", RUNS)
-def test_sigkill_again_and_again_leaves_no_trace(folder: Path, run: Callable[[str, str], int], which: str) -> None:
-    assert run(which, "whole") == 0
-    code = KILLING.format(sizes=(ROWS, BASES, TILES), outputs=RUNS[which][1])
+def test_sigkill_again_and_again_leaves_no_trace(folder: Path, run: Callable[[str, str], int]) -> None:
+    for which in RUNS:
+        assert run(which, f"whole {which}") == 0
+    code = KILLING.format(sizes=(ROWS, BASES, TILES), outputs={which: names for which, (_, names) in RUNS.items()})
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
-    assert outputs(folder / "parts", which) == outputs(folder / "whole", which)
-    assert sorted(path.name for path in (folder / "parts").iterdir()) == sorted(
-        [*RUNS[which][1], "environment.json", "recipe.yaml", "report.html", "results.json"]
-    )
+    for which in RUNS:
+        parts, whole = folder / f"parts {which}", folder / f"whole {which}"
+        assert outputs(parts, which) == outputs(whole, which), which
+        kept = [*RUNS[which][1], "environment.json", "recipe.yaml", "report.html", "results.json"]
+        assert sorted(path.name for path in parts.iterdir()) == sorted(kept)
 
 
 @pytest.mark.parametrize("which", ["embed", "score_regions"])

@@ -15,6 +15,7 @@ from caduceus.conformance.predict.models import small
 from caduceus.data import Allele, Genome
 from caduceus.nn.model import Model as ModelModule
 from caduceus.predict import both_strands
+from caduceus.predict.scoring import copied
 from caduceus.recipes.vep_embeddings import AlleleFeatures, header, per_chunk
 from caduceus.recipes.vep_eqtl import VepEqtl
 from caduceus.symmetry import reverse_complement
@@ -129,6 +130,15 @@ def test_alleles_of_one_place_share_the_window_of_the_reference(genome: Genome, 
     found = AlleleFeatures(small(), genome, recipe())(alleles)
     assert sum(passes) == 4
     assert (found[0, 0] == found[2, 0]).all()
+
+
+@pytest.mark.parametrize("protocol", ["sound", "official"])
+@pytest.mark.parametrize("equivariance", ["ps", "ph"])
+def test_a_reference_copied_to_the_alternate_changes_nothing(genome: Genome, equivariance: str, protocol: str) -> None:
+    alleles = [copied(substitution(at)) for at in (100, 101, 2000)]
+    found = AlleleFeatures(small(equivariance), genome, recipe(protocol=protocol))(alleles)
+    assert (found[:, 0] == found[:, 1]).all()
+    assert np.ptp(found, axis=0).min() > 0, "each has the features of its own place"
 
 
 def test_too_much_unknown_sequence_leaves_a_variant_out(genome: Genome) -> None:

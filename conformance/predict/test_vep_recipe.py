@@ -16,7 +16,7 @@ import pyarrow.parquet
 import pytest
 
 from caduceus.conformance.predict.vep_files import CONTIGS, HEADER, from_clinvar, planted, write_planted
-from caduceus.recipes import vep_work
+from caduceus.recipes import vep_results, vep_work
 from caduceus.recipes.__main__ import main
 from caduceus.recipes.find import find
 from caduceus.recipes.load import load
@@ -27,7 +27,7 @@ from caduceus.recipes.vep_work import Work
 Run = Callable[..., int]
 GIVEN = (
     *("model=model", "fasta=genome.fa", "variants=eqtl.csv", "length=32", "radius=2", "backend=torch", "tokens=512"),
-    *("rows=48", "seeds=[1, 2]", "c=[1, 10]", "resamples=20", "validation=0.3"),
+    *("rows=48", "seeds=[1, 2]", "c=[1, 10]", "resamples=6", "validation=0.3"),
 )
 CONTROLS = ("effect", "copied", "reference", "untrained", "composition", "distance", "tissue")
 
@@ -54,7 +54,7 @@ def test_planted_effects_are_found_and_controls_stand_beside(
     folder: Path, capsys: Any, equivariance: str, protocol: str
 ) -> None:
     write_planted(folder, equivariance=equivariance)
-    assert run("out", f"protocol={protocol}") == 0
+    assert run("out", f"protocol={protocol}", "resamples=40") == 0
     found = results("out")
     assert found["protocol"] == protocol
     assert found["alleles"] == 160
@@ -157,17 +157,28 @@ def test_a_stopped_run_goes_on_and_ends_as_one_that_was_left_alone(
     assert timeless("parts") == timeless("whole")
 
 
-def test_a_run_killed_while_the_svms_train_embeds_nothing_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_stopped_while_the_svms_train_does_nothing_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_planted(folder)
-    assert run("out") == 0
-    before = timeless("out")
-    for name in ("results.json",):
-        (folder / "out" / name).unlink()
-    sizes = {name: (folder / "out" / name).stat().st_size for name in before["outputs"]}
-    (folder / "out" / "progress.json").write_text(json.dumps({"done": 2, "sizes": sizes}))
+    assert run("whole") == 0
+    trained: list[str] = []
+    original = vep_results.told
+
+    def interrupt(recipe: Any, arm: Any, bucket: Any, labels: Any) -> Any:
+        if len(trained) == 10:
+            trained.append("stop")
+            os.kill(os.getpid(), signal.SIGTERM)
+        trained.append(bucket.name)
+        return original(recipe, arm, bucket, labels)
+
+    monkeypatch.setattr(vep_results, "told", interrupt)
+    assert run("parts") == 143
+    assert not (folder / "parts" / "results.json").exists()
     monkeypatch.setattr(vep_work.AlleleFeatures, "__call__", None)
-    assert run("out") == 0
-    assert timeless("out") == before
+    assert run("parts") == 0
+    assert trained.count("0 to 30 kb") == 8
+    assert trained.count("30 to 100 kb") == 8 + 2
+    assert timeless("parts") == timeless("whole")
+    assert [path.name for path in (folder / "parts").iterdir() if path.name.startswith(("bucket", "progress"))] == []
 
 
 def test_tsv_and_parquet_are_the_same_as_csv_and_a_split_may_be_given(folder: Path) -> None:
@@ -178,6 +189,7 @@ def test_tsv_and_parquet_are_the_same_as_csv_and_a_split_may_be_given(folder: Pa
     split = {"chr9": "test", "chr3": "validation"}
     for row in rows:
         row["split"] = split.get(row["chromosome"], "train")
+    next(row for row in rows if row["split"] == "validation")["tissue"] = "Skin"
     columns = {name: [kinds.get(name, str)(row[name]) for row in rows] for name in rows[0]}
     pyarrow.parquet.write_table(pyarrow.table(columns), "eqtl.parquet")
     names = {"chromosome": "CHROM", "position": "POS", "ref": "REF", "alt": "ALT"}
@@ -357,13 +369,13 @@ def test_clinvar_in_the_form_of_the_benchmark(
     folder: Path, data_folder: Path, equivariance: str, protocol: str
 ) -> None:
     write_planted(folder, equivariance=equivariance)
-    from_clinvar(data_folder, folder / "clinvar.csv", 60)
+    from_clinvar(data_folder, folder / "clinvar.csv", 40)
     fasta = data_folder / "genomes" / "hg19_chr20.fa.gz"
-    more = ("variants=clinvar.csv", f"fasta={fasta}", "length=256", "radius=16", "edges=[5000]", f"protocol={protocol}")
-    assert run("out", *more, "controls.composition_bases=2000000") == 0
+    more = ("variants=clinvar.csv", f"fasta={fasta}", "length=128", "radius=16", "edges=[5000]", f"protocol={protocol}")
+    assert run("out", *more, "controls.composition_bases=200000") == 0
     found = results("out")
-    assert found["alleles"] == 60
-    assert sum(found["rows"].values()) >= 120 - (7 + 7 if protocol == "official" else 0)
+    assert found["alleles"] == 40
+    assert sum(found["rows"].values()) >= 80 - (7 + 7 if protocol == "official" else 0)
     assert list(found["buckets"]) == ["0 to 5 kb", "5 kb and more", "all distances"]
     for bucket in found["buckets"].values():
         assert bucket["problem"] is None

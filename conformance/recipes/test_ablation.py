@@ -13,7 +13,7 @@ import yaml
 
 import caduceus
 from caduceus.conformance.recipes.conftest import Recipes
-from caduceus.recipes import ablation_report, report
+from caduceus.recipes import ablate, ablation_report, report
 from caduceus.recipes.ablation import Ablation, parameters
 from caduceus.recipes.confidence import mean_interval, t_quantile
 from caduceus.recipes.find import find
@@ -97,6 +97,25 @@ def test_it_goes_on_where_it_stopped(question: Recipes, folder: Path, monkeypatc
     done.clear()
     assert question("run", "question", "--out", "out") == 0
     assert done == []
+
+
+def test_what_changes_nothing_in_a_run_changes_nothing_in_all(question: Recipes, folder: Path) -> None:
+    path = find("question")
+    usual = load(path)
+    assert load(path, ["base.max_time=02:00:00", "members.none.workers=1"]).digest == usual.digest
+    assert load(path, ["members.none.protocol=official"]).digest != usual.digest
+
+
+def test_only_the_first_of_several_processes_writes(
+    question: Recipes, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(ablate, "process_rank", lambda: 1)
+    monkeypatch.setattr(Pretraining, "run", lambda self, own: done.append(self.name))
+    recipe = load(find("question"))
+    recipe.run(RunFolder(recipe, folder / "out"))
+    assert len(done) == 4
+    assert not (folder / "out").exists()
 
 
 def check_curves(out: Path) -> None:

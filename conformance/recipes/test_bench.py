@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from caduceus.backends.cpu.library import LibraryUnusable
@@ -76,7 +77,7 @@ def test_a_run_measures_everything_and_leaves_it_behind(tiny_bench: Path, capsys
     }
     results = json.loads(Path("out/results.json").read_text())
     assert results.keys() == {
-        *("date", "subject", "contestants", "threads", "load", "limits", "disagreement", "rows", "derived")
+        *("date", "subject", "contestants", "threads", "load", "limits", "card", "disagreement", "rows", "derived")
     }
     assert [(row["part"], row["variant"], row["mode"], row["length"]) for row in results["rows"]] == [
         *(("scan", None, mode, 16) for mode in ("forward", "train")),
@@ -155,7 +156,8 @@ def test_a_missing_extra_is_said_before_any_work(
 
 
 REFUSED = {
-    "device=cuda": "device is 'cuda', which cannot be timed",
+    "device=cud": "device is 'cud', which cannot be timed; did you mean 'cuda'?",
+    "longest={batch: 1}": "longest.length: Field required",
     "size=quik": "size is 'quik', expected one of full, quick",
     "peers=[nobody]": "unknown backend 'nobody'",
     "backend=reference": "'reference' is the backend that others are checked against",
@@ -186,9 +188,10 @@ def test_a_difference_stops_the_run_before_it_times(tiny_bench: Path, capsys: py
 def test_check_says_what_would_be_timed_and_writes_nothing(
     tiny_bench: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["check", str(tiny_bench)]) == 0
+    assert main(["check", str(tiny_bench), "--set", "longest={batch: 1, length: 4096}"]) == 0
     said = capsys.readouterr().out
     assert "time   ps model train 2 x 8: torch, loop" in said
+    assert "time   ps model train 1 x as many as fit, at most 4,096: torch, loop" in said
     assert said.endswith("ready\n")
     assert list(folder.iterdir()) == [tiny_bench]
 
@@ -204,4 +207,35 @@ def test_the_shipped_recipe_names_every_field_and_asks_for_what_was_promised() -
     cell = recipe.spec.bound_mixers()[0].cell
     assert (cell.d_inner, cell.d_state, recipe.scan.length, len(recipe.spec.mixers)) == (512, 16, 8192, 4)
     assert len(list(recipe.works())) == 2 + 2 + 16
+    assert {(work.precision, work.longest) for work in recipe.works()} == {("32-true", False)}
     assert load(find("bench"), ["size=quick", "scan=null"]).to_yaml().count("scan: null") == 1
+
+
+def test_a_gpu_has_shapes_and_peers_of_its_own() -> None:
+    """1k, 32k, 131k and the longest that fits, of one layer and of whole models; a field that is given wins."""
+    recipe: Any = load(find("bench"), ["device=cuda"])
+    works = list(recipe.works())
+    lengths = [1_024, 32_768, 131_072, 1 << 24]
+    assert [work.length for work in works if work.part == "layer" and work.mode == "train"] == lengths
+    for name in ("ph", "ps"):
+        assert [work.length for work in works if work.variant == name and work.mode == "forward"] == lengths
+    assert [work.longest for work in works] == [work.length == 1 << 24 for work in works]
+    assert {work.precision for work in works} == {"bf16-mixed"}
+    assert recipe.peers == ("authors", "torch")
+    assert (recipe.timing.memory_gb, recipe.timing.rounds) == (None, 5)
+    given = ["device=cuda", "size=quick", "longest=null", "precision=32-true", "layer={batch: 2, length: 64}"]
+    quick: Any = load(find("bench"), given)
+    assert [(work.batch, work.length, work.precision) for work in quick.works() if work.part == "layer"] == [
+        (2, 64, "32-true")
+    ] * 2
+    assert not any(work.longest for work in quick.works())
+
+
+def test_a_device_that_is_not_there_is_refused(
+    tiny_bench: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert run(tiny_bench, "device=cuda") == 2
+    said = capsys.readouterr().err
+    assert f"error: device is 'cuda', and torch {torch.__version__} is built without CUDA" in said
+    assert not Path("out").exists()

@@ -12,6 +12,7 @@ import pytest
 from caduceus.conformance.recipes.conftest import Recipes
 from caduceus.recipes.__main__ import main
 from caduceus.recipes.ablation import parameters
+from caduceus.recipes.doctor import EXTRAS
 from caduceus.recipes.find import find, named
 from caduceus.recipes.load import load
 from caduceus.recipes.pretraining import Pretraining
@@ -260,6 +261,16 @@ def test_doctor_reports_backends_and_extras(capsys: pytest.CaptureFixture[str]) 
         "CADUCEUS_DATA is not set",
     ):
         assert expected in said
+
+
+def test_what_the_doctor_finds_stands_in_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    """However long the name before it is."""
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    begin = next(i for i, line in enumerate(lines) if line.startswith("extras"))
+    names, states = zip(*(line[11:].split()[:2] for line in lines[begin : begin + len(EXTRAS)]), strict=True)
+    assert names == tuple(EXTRAS)
+    assert set(states) <= {"yes", "no"}
 
 
 def test_help_and_a_missing_command() -> None:

@@ -1,37 +1,20 @@
-"""What one BiMamba layer moves and computes on a GPU, forward, and the time below which no card can do it.
+"""What one BiMamba layer moves and computes on a GPU, and the time below which no card can do it.
 
     python -m caduceus.backends.cuda.costs --length 131072 --d-model 256
 
-Counted per token, one sequence at a time, both directions, projections tied, fusion `add`: elements read and written
-by each launch, products of matrices in FLOP (a multiply and an add are two), exponentials. Weights are not counted:
-they are read once for all tokens. A launch takes at least as long as the slowest of its three, and launches follow one
-another; real kernels take longer. Nothing here has been measured.
+`counts` has what each launch does. A launch takes at least as long as the slowest of its bytes, its products and its
+exponentials, and launches follow one another; real kernels take longer. Nothing here has been measured.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import NamedTuple
 
-
-class Layer(NamedTuple):
-    """Sizes of a layer: d_model, d_inner, d_state, dt_rank."""
-
-    d: int
-    e: int
-    n: int
-    r: int
-
-
-class Step(NamedTuple):
-    """One launch, per token: elements moved, FLOP of products, exponentials."""
-
-    name: str
-    moved: int
-    flops: int = 0
-    exps: int = 0
+from caduceus.backends.cuda import counts
+from caduceus.backends.cuda.counts import Layer, Load, Path, Step, total
 
 
 class Card(NamedTuple):
@@ -52,103 +35,60 @@ CARDS = (
     Card("L4", 0.30e12, 121e12, 60 * 16 * 2.04e9),
 )
 
-
-def _product(name: str, inputs: int, outputs: int) -> Step:
-    return Step(name, inputs + outputs, flops=2 * inputs * outputs)
-
-
-def _copy(name: str, elements: int) -> Step:
-    return Step(name, 2 * elements)
-
-
-def _gated_scan(e: int, n: int) -> Step:
-    """It reads u, dt, z, B and C, and writes y with and without the gate."""
-    return Step("scan and gate", 3 * e + 2 * n + 2 * e, exps=e * n)
-
-
-def authors(layer: Layer) -> list[Step]:
-    """The authors' BiMamba on the same kernels: two whole Mambas, the second between two flips, then a sum."""
-    d, e, n, r = layer
-    one = [
-        _product("in_proj", d, 2 * e),
-        _copy("conv", e),
-        _product("x_proj", e, r + 2 * n),
-        _product("dt_proj", r, e),
-        _copy("B and C, L fastest", 2 * n),
-        _gated_scan(e, n),
-        _product("out_proj", e, d),
-    ]
-    return [*one, _copy("flip in", d), *one, _copy("flip out", d), Step("sum", 3 * d)]
-
-
-def fused(layer: Layer) -> list[Step]:
-    """`CudaBackend.mamba`: one product in, one out, L fastest throughout, flips of x, z and y for the way back."""
-    d, e, n, r = layer
-    one = [
-        _copy("conv", e),
-        _product("x_proj", e, r + 2 * n),
-        _product("dt_proj", r, e),
-        _gated_scan(e, n),
-    ]
-    return [
-        _product("in_proj", d, 2 * e),
-        *one,
-        *(_copy("flip x and z", 2 * e), *one, _copy("flip y", e)),
-        Step("sum of directions", 3 * e),
-        _product("out_proj", e, d),
-    ]
-
-
-def kernels(layer: Layer) -> list[Step]:
-    """The same from the backend's three kernels, which take and give channels fastest."""
-    d, e, n, r = layer
-    select = [_product("x_proj", e, r + 2 * n), _product("dt_proj", r, e)]
-    lay = [_copy("u and dt, L fastest", 2 * e), _copy("B and C, L fastest", 2 * n)]
-    scan = Step("scan", 2 * e + 2 * n + e, exps=e * n)
-    flips = [_copy("flip u and dt", 2 * e), _copy("flip B and C", 2 * n)]
-    return [
-        _product("in_proj", d, 2 * e),
-        *(_copy("conv", e), *select, *lay, scan),
-        *(_copy("pad", e), _copy("conv back", e), *select, *flips, *lay, scan, _copy("flip y", e)),
-        *(Step("sum of directions", 3 * e), _copy("silu of z", e), Step("gate", 3 * e)),
-        _product("out_proj", e, d),
-    ]
-
-
-def least(layer: Layer) -> list[Step]:
-    """One launch that reads h and writes the result: no implementation of these formulas does with less."""
-    d, e, n, r = layer
-    products = 2 * (d * 2 * e + 2 * (e * (r + 2 * n) + r * e) + e * d)
-    return [Step("everything", 2 * d, flops=products, exps=2 * e * n)]
-
-
-PATHS: dict[str, Callable[[Layer], list[Step]]] = {
-    "authors' structure": authors,
-    "this backend": fused,
-    "its three kernels": kernels,
-    "floor": least,
+AUTHORS = "authors' structure"
+PATHS: dict[str, Path] = {
+    AUTHORS: counts.authors,
+    "this backend": counts.fused,
+    "its three kernels": counts.kernels,
+    "functions that walk back": counts.walking_back,
+    "floor": counts.least,
 }
+FORWARD_ONLY = ("its three kernels",)
+"""Whose backward is not counted."""
 
 
-def seconds(steps: Sequence[Step], tokens: int, itemsize: int, card: Card) -> float:
+def seconds(steps: Sequence[Step], tokens: int, itemsize: int, card: Card, train: bool = False) -> float:
     """No shorter time is possible for these launches on this card."""
-    return tokens * sum(
-        max(step.moved * itemsize / card.bandwidth, step.flops / card.flops, step.exps / card.exps) for step in steps
-    )
+
+    def least(load: Load) -> float:
+        return max(load.moved * itemsize / card.bandwidth, load.flops / card.flops, load.exps / card.exps)
+
+    return tokens * sum(least(step.forward) + (least(step.backward) if train else 0.0) for step in steps)
 
 
-def table(layer: Layer, tokens: int, itemsize: int) -> str:
-    """A line for each path: what it moves and computes in all, and milliseconds on each card."""
-    head = ["path", "elements a token", "GB", "GFLOP", "G exp", *(f"{card.name}, ms" for card in CARDS)]
-    lines = [head]
+def table(layer: Layer, tokens: int, itemsize: int, train: bool = False) -> str:
+    """A line for each path: what it moves and computes in all, and milliseconds on each card, with how many times as
+    long the authors' structure takes."""
+    lines = [["path", "elements a token", "GB", "GFLOP", "G exp", *(f"{card.name}, ms" for card in CARDS)]]
+    slowest = [seconds(counts.authors(layer), tokens, itemsize, card, train) for card in CARDS]
     for name, path in PATHS.items():
+        if train and name in FORWARD_ONLY:
+            continue
         steps = path(layer)
-        moved = sum(step.moved for step in steps)
-        totals = (moved * itemsize, sum(step.flops for step in steps), sum(step.exps for step in steps))
-        sums = [f"{tokens * total / 1e9:.2f}" for total in totals]
-        lines.append([name, f"{moved}", *sums, *(f"{1e3 * seconds(steps, tokens, itemsize, c):.2f}" for c in CARDS)])
+        moved, flops, exps = total(steps, train)
+        sums = [f"{tokens * x / 1e9:.2f}" for x in (moved * itemsize, flops, exps)]
+        times = [seconds(steps, tokens, itemsize, card, train) for card in CARDS]
+        shown = [f"{1e3 * x:.2f}" + _gain(name, slow / x) for x, slow in zip(times, slowest, strict=True)]
+        lines.append([name, f"{moved}", *sums, *shown])
+    return "\n".join(_aligned(lines))
+
+
+def _gain(name: str, times: float) -> str:
+    return "" if name == AUTHORS else f" ({times:.2f}x)"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> Iterable[str]:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    for line in lines:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def tables(layer: Layer, tokens: int, itemsize: int) -> str:
+    """Of a forward, and of a forward and its backward."""
+    return "\n\n".join(
+        f"{what}\n{table(layer, tokens, itemsize, train)}"
+        for what, train in (("forward", False), ("forward and backward", True))
+    )
 
 
 def main(options: Sequence[str] | None = None) -> None:
@@ -160,7 +100,7 @@ def main(options: Sequence[str] | None = None) -> None:
     parser.add_argument("--itemsize", type=int, choices=(2, 4), default=2, help="bytes an element")
     found = parser.parse_args(options)
     layer = Layer(found.d_model, found.expand * found.d_model, found.d_state, ceil(found.d_model / 16))
-    print(table(layer, found.length, found.itemsize))
+    print(tables(layer, found.length, found.itemsize))
 
 
 if __name__ == "__main__":

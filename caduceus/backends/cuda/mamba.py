@@ -7,11 +7,15 @@
 Inside, tensors are (channels, B L), so every product gives the layout that the kernels read, (B, channels, L) with L
 fastest: the three kernels by themselves take and give (B, L, channels), and copy u and dt for each scan. The gate is
 left to the scan, which waits for its exponentials anyway.
+
+In the backward the gradients of x and z, summed over the directions, are written where the product reads them: autograd
+would sum them first and then put them together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,19 +43,27 @@ def mamba(
     xz = torch.mm(in_proj, h.reshape(-1, channels).t())
     if in_bias is not None:
         xz = xz + in_bias.to(xz.dtype).unsqueeze(1)
-    first, *others = (_walk(functions, _rows(xz, batch), direction, masked) for direction in directions)
+    ways = _ways(xz, batch, {direction.reverse for direction in directions})
+    first, *others = (_walk(functions, *ways[direction.reverse], direction, masked) for direction in directions)
     out = torch.mm(_columns(sum(others, first)).t(), out_proj.t()).view(batch, length, -1)
     if out_bias is not None:
         out = out + len(directions) * out_bias
     return out if mask is None else out.masked_fill(~mask.unsqueeze(2), 0.0)
 
 
-def _walk(functions: Functions, xz: Tensor, direction: MambaDirection, masked: Tensor | None) -> Tensor:
-    """One direction, from x and z (B, 2E, L) to y (B, E, L); ``masked`` (B, 1, L)."""
-    if direction.reverse:
-        xz, masked = xz.flip(2), None if masked is None else masked.flip(2)
-    x, z = xz.chunk(2, dim=1)
+def _ways(xz: Tensor, batch: int, reverse: set[bool]) -> dict[bool, tuple[Tensor, Tensor]]:
+    """x and z (B, E, L) in walking order, for each of ``reverse``."""
+    if reverse == {False, True}:
+        x, z, x_back, z_back = _BothWays.apply(xz, batch)
+        return {False: (x, z), True: (x_back, z_back)}
+    x, z = _parts(xz, batch)
+    return {True: (x.flip(2), z.flip(2))} if True in reverse else {False: (x, z)}
+
+
+def _walk(functions: Functions, x: Tensor, z: Tensor, direction: MambaDirection, masked: Tensor | None) -> Tensor:
+    """One direction, from x and z (B, E, L) in walking order to y (B, E, L) in that of h; ``masked`` (B, 1, L)."""
     if masked is not None:
+        masked = masked.flip(2) if direction.reverse else masked
         x = x.masked_fill(masked, 0.0)
     u = conv.call(functions.conv, x, direction.conv_weight, direction.conv_bias, "silu")
     states, rank = direction.A.shape[1], direction.dt_proj.shape[1]
@@ -63,6 +75,30 @@ def _walk(functions: Functions, xz: Tensor, direction: MambaDirection, masked: T
     B, C = (_rows(v, len(x)) for v in (B, C))
     y, _ = scan.call(functions.scan, scan.Walk(u, dt, A, B, C, D, z, bias, softplus=True))
     return y.flip(2) if direction.reverse else y
+
+
+class _BothWays(torch.autograd.Function):
+    """x and z of xz, and both flipped."""
+
+    @staticmethod
+    def forward(ctx: Any, xz: Tensor, batch: int) -> tuple[Tensor, ...]:
+        x, z = _parts(xz, batch)
+        return x, z, x.flip(2), z.flip(2)
+
+    @staticmethod
+    def backward(ctx: Any, dx: Tensor, dz: Tensor, dx_back: Tensor, dz_back: Tensor) -> tuple[Tensor, None]:
+        batch, channels, length = dx.shape
+        whole = dx.new_empty(2 * channels, batch * length)
+        there, back = (dx, dz), (dx_back, dz_back)
+        for part, one, other in zip(_parts(whole, batch), there, back, strict=True):
+            torch.add(one, other.flip(2), out=part)
+        return whole, None
+
+
+def _parts(xz: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+    """x and z, each (B, E, L), seen in xz (2E, B L)."""
+    x, z = xz.chunk(2)
+    return _rows(x, batch), _rows(z, batch)
 
 
 def _rows(columns: Tensor, batch: int) -> Tensor:

@@ -78,6 +78,11 @@ def present() -> str:
     return f"{packages}, {norm}; float32, bfloat16 and float16, differentiable once"
 
 
+def gpu_problem() -> str | None:
+    """Why torch computes on no GPU here; None if it does. The packages are another matter."""
+    return _torch().problem
+
+
 def instructions() -> str:
     """What to type here to have it, a command or a comment a line; nothing if it can run, or only lacks a GPU."""
     machine = install.this_machine()

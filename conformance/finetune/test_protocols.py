@@ -1,0 +1,102 @@
+"""What the official protocol does otherwise: a validation split a seed, a grid, scores averaged over batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from caduceus.conformance.finetune.small_runs import results, run_folder, write_recipe
+from caduceus.data.holding_out import hold_out
+from caduceus.evaluate.metrics import Predictions, averaged_over_batches, score
+from caduceus.recipes import tuning_job
+from caduceus.recipes.__main__ import main
+from caduceus.recipes.finetuning import Finetuning
+from caduceus.recipes.load import load
+from caduceus.recipes.tuning_data import read_task
+from caduceus.recipes.tuning_job import Outcome, all_jobs
+
+pytestmark = pytest.mark.usefixtures("place")
+
+
+def loaded(**fields: Any) -> Finetuning:
+    write_recipe(**fields)
+    recipe = load(Path("tune.yaml"))
+    assert isinstance(recipe, Finetuning)
+    return recipe
+
+
+def test_each_seed_of_the_authors_validates_on_a_part_of_its_own() -> None:
+    recipe = loaded()
+    for protocol, same in (("sound", True), ("official", False)):
+        data = read_task(recipe.tasks["gc"], protocol, recipe.seed)  # type: ignore[arg-type]
+        parts = [data.for_seed(seed).valid.sequences for seed in (1, 2)]
+        assert (parts[0] == parts[1]) == same
+    assert data.whole is not None
+    assert data.for_seed(2).valid.sequences == hold_out(data.whole, 2, way="torch")[1].sequences
+    assert len(data.for_seed(2).train) + len(parts[1]) == len(data.whole) == 60
+
+
+def test_the_grid_of_the_authors_is_there_under_their_protocol(capsys: pytest.CaptureFixture[str]) -> None:
+    grids = {}
+    for name, protocol in [
+        ("genomic_benchmarks", "official"),
+        ("nucleotide_transformer", "official"),
+        ("gue", "official"),
+    ]:
+        assert main(["show", name, "--resolved", "--set", f"protocol={protocol}"]) == 0
+        grids[name] = yaml.safe_load(capsys.readouterr().out)["grid"]
+    assert grids == {
+        "genomic_benchmarks": {"lr": [0.001, 0.002], "batch": [128, 256]},
+        "nucleotide_transformer": {"lr": [0.001, 0.002], "batch": [128, 512]},
+        "gue": None,
+    }
+    for options in (["protocol=sound"], ["protocol=official", "grid=null"]):
+        told = [word for option in options for word in ("--set", option)]
+        assert main(["show", "genomic_benchmarks", "--resolved", *told]) == 0
+        assert yaml.safe_load(capsys.readouterr().out)["grid"] is None
+
+
+def test_of_a_grid_the_pair_that_validates_best_over_the_seeds_counts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Test scores and the order in which pairs are tried say another pair."""
+    valid = {(0.1, 5): (0.2, 0.3), (0.1, 10): (0.9, 0.1), (0.2, 5): (0.4, 0.4), (0.2, 10): (0.0, 0.99)}
+    best = (0.1, 10)
+
+    def trained(job: Any, data: Any, base: Any, signals: Any) -> Outcome:
+        truth = data.test.labels
+        if job.arm == "kmers":
+            return Outcome(np.eye(2)[1 - truth], None, 0, 0.0)
+        right = np.where(np.arange(len(truth)) < 20, truth, 1 - truth) if tuple(job.cell) == best else truth
+        return Outcome(np.eye(2)[right], valid[tuple(job.cell)][job.seed - 1], 1, 1.0)
+
+    monkeypatch.setattr(tuning_job, "_trained", trained)
+    write_recipe(grid={"lr": [0.1, 0.2], "batch": [5, 10]}, baselines=["kmers"], protocol="official")
+    assert main(["check", "tune.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "jobs   9: 8 x model, 1 x kmers; seeds 1, 2" in said
+    assert "each seed of the model tries 4 pairs: lr 0.1, 0.2 x batch 5, 10" in said
+    assert main(["run", "tune.yaml"]) == 0
+    held = results()["tasks"]["gc"]["arms"]["model"]
+    assert held["chosen"] == {"lr": 0.1, "batch": 10}
+    assert [round(tried["valid"], 3) for tried in held["grid"]] == [0.25, 0.5, 0.4, 0.495]
+    test = read_task(load(Path("tune.yaml")).tasks["gc"], "official", 0).test  # type: ignore[attr-defined]
+    right = np.where(np.arange(31) < 20, test.labels, 1 - test.labels)
+    said_of_test = Predictions(test.labels, np.eye(2)[right], test.problem)
+    assert held["score"]["value"] == pytest.approx(score("mcc", said_of_test))
+    assert held["averaged_over_batches"] == pytest.approx(averaged_over_batches("mcc", said_of_test, 10))
+    assert "lr 0.1 and batch 10 validate best, of 4 tried" in (run_folder() / "table.md").read_text()
+
+
+def test_jobs_are_told_their_pair_and_the_cnn_of_the_authors_its_own() -> None:
+    recipe = loaded(grid={"lr": [0.1], "batch": [4]}, protocol="official", epochs=3, tasks={
+        "gc": {"train": "train.csv", "test": "test.csv", "label": "y", "epochs": 7},
+    })  # fmt: skip
+    told = {job.arm: job.settings() for job in all_jobs(recipe, Path("run"))}
+    assert [(s.optimiser.lr, s.batch, s.epochs) for s in told.values()] == [(0.1, 4, 7), (0.001, 64, 10), (0.02, 10, 7)]
+    names = [job.name for job in all_jobs(recipe, Path("run"))]
+    assert names == ["gc/model-1-lr0.1-batch4", "gc/model-2-lr0.1-batch4", "gc/cnn-1", "gc/cnn-2", "gc/kmers-1"]
