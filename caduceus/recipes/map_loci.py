@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from caduceus.predict.models import inner_spec
+from caduceus.recipes.asking import needed
 from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.loci import counted
@@ -26,6 +27,7 @@ from caduceus.train.signals import Signals
 
 def run(recipe: Mutagenesis, files: dict[str, str], folder: RunFolder) -> Results:
     """Map, compare, draw; what was done before is continued."""
+    _need(recipe)
     with Signals() as signals:
         work = _announced(recipe, files)
         now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
@@ -46,8 +48,15 @@ def run(recipe: Mutagenesis, files: dict[str, str], folder: RunFolder) -> Result
 
 def check(recipe: Mutagenesis, files: dict[str, str]) -> None:
     """Everything short of mapping."""
+    _need(recipe)
     _announced(recipe, files)
     say("ready")
+
+
+def _need(recipe: Mutagenesis) -> None:
+    """What comparing takes, before any work is done."""
+    if recipe.measured:
+        needed("scipy.stats", "evaluate")
 
 
 def _map(work: Work, outputs: Growing, signals: Signals) -> float:

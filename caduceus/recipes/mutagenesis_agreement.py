@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from caduceus.evaluate.intervals import difference, interval
+from caduceus.evaluate.intervals import Draws
 from caduceus.evaluate.metrics import Predictions
 from caduceus.recipes.mutagenesis_table import LETTERS, Piece, is_reference, of_reference
 from caduceus.recipes.variant_ranking import EXPECTED
@@ -57,19 +57,20 @@ def _compared(columns: dict[str, np.ndarray], place: np.ndarray, resamples: int)
     truths = {"magnitude": np.abs(effect), "direction": -effect}
     found: dict[str, Any] = {"rows": len(effect), "positions": len(np.unique(place))}
     for measure, truth in truths.items():
-        harm = {
-            name: Predictions(truth[:, None], (EXPECTED.get(name, -1) * columns[name])[:, None], "regression")
+        drawn = {
+            name: Draws.of("spearman", _expected(truth, name, columns[name]), resamples=resamples, groups=place)
             for name in NAMES
             if name in columns
         }
-        found[measure] = {}
-        for name, predictions in harm.items():
-            told = interval("spearman", predictions, resamples=resamples, groups=place)
-            found[measure][name] = told.to_dict()
-            if name != OWN:
-                gain = difference("spearman", harm[OWN], predictions, resamples=resamples, groups=place)
-                found[measure][name]["gain"] = gain.to_dict()
+        found[measure] = {name: draws.interval().to_dict() for name, draws in drawn.items()}
+        for name in drawn.keys() - {OWN}:
+            found[measure][name]["gain"] = drawn[OWN].minus(drawn[name]).interval().to_dict()
     return found
+
+
+def _expected(truth: np.ndarray, name: str, score: np.ndarray) -> Predictions:
+    """A score, high where harm is expected, beside the truth."""
+    return Predictions(truth[:, None], (EXPECTED.get(name, -1) * score)[:, None], "regression")
 
 
 def _measured(pieces: Iterable[Piece]) -> tuple[dict[str, np.ndarray], list[str], np.ndarray]:

@@ -48,7 +48,7 @@ class Work:
             self.starts = Starts(genes, self.genome) if genes else None
             self.split = SplitOf(Intervals.read(intervals), self.genome) if intervals else None
             measured = recipe.measured
-            self.effects = measured and Effects(measured, files["measured.file"], self.genome, self.loci)
+            self.effects = Effects(measured, files["measured.file"], self.genome, self.loci) if measured else None
         self.chunks = [
             Chunk(locus, start, min(start + CHUNK, locus.end))
             for locus in self.loci
