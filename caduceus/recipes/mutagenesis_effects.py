@@ -7,13 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from caduceus.data import Allele, Genome, Judge, Record, VariantFile, survey
+from caduceus.data import REASONS, Allele, Genome, Judge, Record, VariantFile, survey
 from caduceus.recipes.loci import Locus
 from caduceus.recipes.mutagenesis import Measured
 from caduceus.recipes.mutagenesis_table import LETTERS
 from caduceus.recipes.variant_facts import TruthOf
 from caduceus.recipes.variant_scoring import Truth
 
+# Why an effect is not compared, by the word that stands in the results.
+WHY_NOT = {
+    **REASONS,
+    "not_one_base": "an allele is not one base",
+    "no_number": "the effect is no number",
+    "not_in_a_locus": "the position lies in no locus",
+}
 _LONGEST = 50
 _MOST_MISMATCHED = 0.01
 _VALUES_SHOWN = 8
@@ -24,7 +31,7 @@ class Effects:
 
     Attributes:
         counts: "rows" that were taken, "compared" of them: substitutions of one base in a locus, with a number; and how
-            many others, by why not: a word of `caduceus.data.REASONS`, "not_one_base", "not_in_a_locus" or "no_number".
+            many others, by a word of `WHY_NOT`.
 
     Raises:
         ValueError: a column is missing, no row is taken, too many references are not what the genome has, a change is

@@ -13,6 +13,7 @@ from caduceus.recipes.interactive import NO_FIGURE, interactive, library
 from caduceus.recipes.locus_figure import Scales, height, locus_figure, scales
 from caduceus.recipes.mutagenesis import Mutagenesis
 from caduceus.recipes.mutagenesis_agreement import MEASURES, NAMES, OWN
+from caduceus.recipes.mutagenesis_effects import WHY_NOT
 from caduceus.recipes.mutagenesis_summary import ranged
 from caduceus.recipes.mutagenesis_table import COLUMNS, TABLE, Piece, read_pieces
 from caduceus.recipes.page import NO_PICTURE, figure, heading, made_with, numbers, page, table
@@ -130,9 +131,7 @@ def _legend(of_page: Scales, measured: bool) -> str:
 def _agreement(measured: dict[str, Any]) -> Iterator[str]:
     yield "<h2>What was measured</h2>"
     counts = measured["alleles"]
-    others = [
-        f"{count:,} {word.replace('_', ' ')}" for word, count in counts.items() if word not in ("rows", "compared")
-    ]
+    others = [f"{counts[word]:,} because {about}" for word, about in WHY_NOT.items() if word in counts]
     left = f"; left out: {escape(', '.join(others))}" if others else ""
     yield (
         f"<p>Spearman's rank correlation with {counts['compared']:,} measured effects of single bases{left}. "

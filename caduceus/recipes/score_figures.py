@@ -90,7 +90,7 @@ def _counts(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 def roc(curves: Mapping[str, np.ndarray], own: Sequence[str]) -> str:
     """ROC curves by score: shares of tolerated and of damaging ones above each threshold (2, points)."""
     figure, axes = new_figure(4.4, 4.2)
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--")
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, alpha=0.35)
     ours, others = cycle(COLOURS), cycle(("-", "--", "-.", ":"))
     for name, (false, true) in curves.items():
         mine = name in own

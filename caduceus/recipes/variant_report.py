@@ -61,8 +61,10 @@ def _passed_through(results: Results) -> Iterator[str]:
         yield table((), rows, "facts")
     else:
         yield "<p>Every alternate allele could be scored.</p>"
-    share = f"{results['mismatched']:.2%}" if results["mismatched"] else "None"
-    yield f"<p>{share} of the references that could be compared are not what the genome has.</p>"
+    if results["mismatched"]:
+        yield f"<p>{results['mismatched']:.2%} of the references that could be compared differ from the genome.</p>"
+    else:
+        yield "<p>Every reference that could be compared is what the genome has.</p>"
     if results["renamed"]:
         names = ", ".join(f"{escape(a)} is {escape(b)}" for a, b in sorted(results["renamed"].items()))
         yield f"<p>Contigs of another name: {names}.</p>"
@@ -87,9 +89,7 @@ def _ranking(recipe: VariantScoring, ranking: dict[str, Any], path: Path, pictur
     curves = roc(path, recipe.truth)
     if pictures and curves:
         chosen = {name: curves[name] for name in _CURVES if name in curves}
-        yield figure(
-            f'<div class="square">{roc_picture(chosen, OWN)}</div>', "All variants; the dashed line is a guess."
-        )
+        yield figure(f'<div class="square">{roc_picture(chosen, OWN)}</div>', "All variants; the diagonal is a guess.")
 
 
 def _picture(scores: dict[str, Any], measure: str) -> str:
