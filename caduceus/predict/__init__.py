@@ -2,7 +2,7 @@
 
 from caduceus.predict.embedding import Embedder, embed
 from caduceus.predict.layers import Layers
-from caduceus.predict.maps import Map, mutagenesis
+from caduceus.predict.maps import Map, Mapper, mutagenesis
 from caduceus.predict.models import both_strands
 from caduceus.predict.one_hot import OneHot
 from caduceus.predict.regions import RegionScorer, Tiling, score_regions
@@ -13,6 +13,7 @@ __all__ = [
     "Embedder",
     "Layers",
     "Map",
+    "Mapper",
     "OneHot",
     "RegionScorer",
     "Score",

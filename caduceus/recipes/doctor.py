@@ -21,7 +21,7 @@ EXTRAS = {
     "evaluate": ("sklearn",),
     "hub": ("huggingface_hub",),
     "parquet": ("pyarrow",),
-    "plots": ("matplotlib",),
+    "plots": ("matplotlib", "plotly"),
     "predict": ("pyarrow", "pyBigWig"),
     "tensorboard": ("tensorboard",),
     "test": ("hypothesis", "pytest"),

@@ -35,7 +35,7 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **o
     with matplotlib.rc_context(_STYLE):
         figure = figures.Figure(figsize=(width, height), layout="constrained", facecolor="none")
         axes = figure.subplots(rows, columns, **options)
-        for each in np.atleast_1d(axes):
+        for each in np.atleast_1d(axes).ravel():
             each.set_facecolor("none")
     return figure, axes
 

@@ -13,12 +13,13 @@ from caduceus.extras import require
 from caduceus.predict import Embedder
 from caduceus.predict.models import inner_spec
 from caduceus.recipes.asking import needed
+from caduceus.recipes.embed_report import report
 from caduceus.recipes.embedding import Embedding
 from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.progress import Progress
-from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
 from caduceus.train.files import written_whole
@@ -44,6 +45,7 @@ def run(recipe: Embedding, files: dict[str, str], folder: RunFolder) -> Results:
         progress = _embed(embedder, _sequences(recipe, files), count, outputs, signals)
         rows, columns = _write(outputs.grown(_TABLES), folder.path / OUTPUT)
         results = {"sequences": count, "rows": rows, "columns": columns, "output": OUTPUT, "seconds": progress.seconds}
+        folder.write(REPORT, report(recipe, results, folder.path / OUTPUT, folder.environment()))
         folder.finish(results)
         outputs.forget()
         return results

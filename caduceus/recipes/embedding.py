@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from caduceus.recipes.asking import Asking
-from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 
 
@@ -49,4 +49,5 @@ class Embedding(Asking):
         rows = f"{results['rows']:,} rows" + (
             f" of {results['sequences']:,} sequences" if self.pooling == "none" else ""
         )
-        return f"\n{self.name}: {rows}; {columns}\nwritten     {folder.path / results['output']}"
+        written = "\n".join(f"written     {folder.path / name}" for name in (results["output"], REPORT))
+        return f"\n{self.name}: {rows}; {columns}\n{written}"

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from caduceus.recipes.asking import Asking
-from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 
 
@@ -42,5 +42,5 @@ class RegionScoring(Asking):
 
     def summary(self, folder: RunFolder, results: Results) -> str:
         found = "; ".join(f"{name} {mean:.4f}" for name, mean in results["mean"].items())
-        written = "\n".join(f"written     {folder.path / name}" for name in results["outputs"])
+        written = "\n".join(f"written     {folder.path / name}" for name in [*results["outputs"], REPORT])
         return f"\n{self.name}: {results['bases']:,} bases; on average {found}\n{written}"

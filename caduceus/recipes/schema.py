@@ -21,6 +21,7 @@ KINDS = {
     "bench": "caduceus.recipes.bench:Bench",
     "embed": "caduceus.recipes.embedding:Embedding",
     "finetune": "caduceus.recipes.finetuning:Finetuning",
+    "mutagenesis": "caduceus.recipes.mutagenesis:Mutagenesis",
     "pretrain": "caduceus.recipes.pretraining:Pretraining",
     "regions": "caduceus.recipes.region_scoring:RegionScoring",
     "variants": "caduceus.recipes.variant_scoring:VariantScoring",

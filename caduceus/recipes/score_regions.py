@@ -16,8 +16,9 @@ from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.progress import Progress
+from caduceus.recipes.region_report import report
 from caduceus.recipes.region_scoring import RegionScoring
-from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.recipes.tracks import SUFFIX, tracks
 from caduceus.train.bar import say
@@ -52,6 +53,8 @@ def run(recipe: RegionScoring, files: dict[str, str], folder: RunFolder) -> Resu
             "outputs": [name + SUFFIX[recipe.format] for name in TRACKS],
             "seconds": progress.seconds,
         }
+        values = outputs.grown(_VALUES)
+        folder.write(REPORT, report(recipe, results, values, folder.environment()))
         folder.finish(results)
         outputs.forget()
         return results

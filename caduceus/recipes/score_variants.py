@@ -9,9 +9,10 @@ from caduceus.predict.variant_table import CHUNK
 from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.progress import Progress
-from caduceus.recipes.run_dir import RunFolder
+from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.recipes.variant_ranking import ranking
+from caduceus.recipes.variant_report import report
 from caduceus.recipes.variant_scoring import VariantScoring
 from caduceus.recipes.variant_work import TABLE, Work
 from caduceus.train.bar import say
@@ -34,6 +35,7 @@ def run(recipe: VariantScoring, files: dict[str, str], folder: RunFolder) -> Res
         progress = _score(work, outputs, signals)
         outputs.finish(work.ending())
         results = _results(work, folder.path, progress)
+        folder.write(REPORT, report(recipe, results, folder.path / TABLE, folder.environment()))
         folder.finish(results)
         outputs.forget()
         return results
@@ -69,7 +71,7 @@ def _results(work: Work, folder: Path, progress: Progress) -> Results:
         "records_of_shard": progress.total,
         "seconds": progress.seconds,
         "per_minute": progress.per_minute,
-        "outputs": list(work.outputs),
+        "outputs": [*work.outputs, REPORT],
     }
     if work.recipe.truth:
         results["ranking"] = ranking(folder / TABLE, work.recipe.truth)

@@ -32,6 +32,12 @@ td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .bars .own div { background: var(--own); opacity: 1; }
 figure { margin: .8rem 0; }
 figure svg { display: block; width: 100%; height: auto; }
+.scores { font-size: .9rem; }
+.scores td { overflow-wrap: normal; }
+.scores small { display: block; color: var(--soft); }
+dt { font-weight: 600; margin-top: .7rem; }
+dd { margin: 0; }
+.square { max-width: 26rem; }
 details { margin-top: .8rem; }
 summary { cursor: pointer; color: var(--soft); }
 pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: 6px; font-size: .82rem; }

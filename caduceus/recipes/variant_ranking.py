@@ -13,6 +13,7 @@ from caduceus.recipes.variant_facts import oriented
 from caduceus.recipes.variant_scoring import Truth
 from caduceus.recipes.variant_text import COLUMNS
 
+_POINTS = 300
 # What a damaging variant is expected to have: 1 a high value, -1 a low one. A cpg is common, hence held for tolerated.
 EXPECTED = {
     "llr": -1,
@@ -33,21 +34,55 @@ def ranking(table: Path, truth: Truth) -> dict[str, Any]:
     Groups: all; where intervals are known, "training" for those that lie in training intervals and "elsewhere". Each
     score is measured on the variants that have it.
     """
-    columns = dict(_columns(table))
-    known = ~np.isnan(columns["truth"])
-    damaging = oriented(columns["truth"][known], truth.higher_is)
+    damaging, columns = _held_against(table, truth)
     groups = {"all": np.ones(len(damaging), dtype=bool)}
     if columns["split"].any():
-        training = columns["split"][known] == _TRAIN
+        training = columns["split"] == _TRAIN
         groups |= {name: which for name, which in (("training", training), ("elsewhere", ~training)) if which.any()}
     return {
         group: {
             name: found
             for name, sign in EXPECTED.items()
-            if (found := _measured(damaging[chosen], sign * columns[name][known][chosen]))
+            if (found := _measured(damaging[chosen], sign * columns[name][chosen]))
         }
         for group, chosen in groups.items()
     }
+
+
+def roc(table: Path, truth: Truth) -> dict[str, np.ndarray]:
+    """Score -> shares of the tolerated and of the damaging variants that lie above each threshold, (2, points).
+
+    Empty where the truth is no yes or no, or all of one kind.
+    """
+    damaging, columns = _held_against(table, truth)
+    if not _yes_or_no(damaging) or len(np.unique(damaging)) < 2:
+        return {}
+    found = {}
+    for name, sign in EXPECTED.items():
+        has = ~np.isnan(columns[name])
+        if len(np.unique(damaging[has])) == 2:
+            found[name] = _curve(damaging[has] > 0, sign * columns[name][has])
+    return found
+
+
+def _curve(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Equal scores are called together; `_POINTS` of the thresholds at most."""
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    shares = [np.cumsum(which[order])[last] / which.sum() for which in (~positive, positive)]
+    points = np.concatenate([np.zeros((2, 1)), np.array(shares)], 1)
+    return points[:, np.unique(np.linspace(0, points.shape[1] - 1, _POINTS).round().astype(int))]
+
+
+def _held_against(table: Path, truth: Truth) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """How damaging each variant is whose truth is known, and its other columns."""
+    columns = dict(_columns(table))
+    known = ~np.isnan(columns["truth"])
+    return oriented(columns["truth"][known], truth.higher_is), {name: each[known] for name, each in columns.items()}
+
+
+def _yes_or_no(damaging: np.ndarray) -> bool:
+    return set(np.unique(damaging).tolist()) <= {0.0, 1.0}
 
 
 def _measured(damaging: np.ndarray, score: np.ndarray) -> dict[str, float | int | str]:
@@ -55,7 +90,7 @@ def _measured(damaging: np.ndarray, score: np.ndarray) -> dict[str, float | int 
     damaging, score = damaging[has], score[has]
     if not len(score):
         return {}
-    yes_or_no = set(np.unique(damaging).tolist()) <= {0.0, 1.0}
+    yes_or_no = _yes_or_no(damaging)
     found = auroc(damaging > 0, score) if yes_or_no else spearman(damaging, score)
     return {"measure": "auroc" if yes_or_no else "spearman", **{k: v for k, v in found._asdict().items() if v == v}}
 

@@ -11,6 +11,7 @@ import torch
 
 from caduceus.conformance.data.fasta_files import fasta_text, random_sequence, write_fasta
 from caduceus.data import Genome
+from caduceus.recipes import embed_report, region_report, variant_report
 
 CONTIGS = {
     "chr1": random_sequence(3000, 11, "ACGT"),
@@ -33,6 +34,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CADUCEUS_CACHE", str(tmp_path / "cache"))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer than the runs; a test that looks at them asks for ``pictures``."""
+    if "pictures" not in request.fixturenames:
+        for module in (embed_report, region_report, variant_report):
+            monkeypatch.setattr(module, "find_spec", lambda name: None)
+
+
+@pytest.fixture
+def pictures() -> None:
+    """Reports are drawn."""
 
 
 @pytest.fixture

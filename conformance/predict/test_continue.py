@@ -98,7 +98,7 @@ def test_sigkill_again_and_again_leaves_no_trace(folder: Path, run: Callable[[st
     for which in RUNS:
         parts, whole = folder / f"parts {which}", folder / f"whole {which}"
         assert outputs(parts, which) == outputs(whole, which), which
-        kept = [*RUNS[which][1], "environment.json", "recipe.yaml", "results.json"]
+        kept = [*RUNS[which][1], "environment.json", "recipe.yaml", "report.html", "results.json"]
         assert sorted(path.name for path in parts.iterdir()) == sorted(kept)
 
 

@@ -46,6 +46,7 @@ def test_a_fasta_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "embeddings.parquet",
         "environment.json",
         "recipe.yaml",
+        "report.html",
         "results.json",
     ]
 

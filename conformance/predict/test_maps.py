@@ -45,8 +45,8 @@ def test_the_map_of_the_reverse_complement_is_the_reverse_complement_of_the_map(
     assert other.reference == reverse_complement(one.reference)
     assert one.llr.tobytes() == np.ascontiguousarray(other.llr[::-1, ::-1]).tobytes()
     assert one.probability.tobytes() == np.ascontiguousarray(other.probability[::-1, ::-1]).tobytes()
-    np.testing.assert_allclose(one.gradient, other.gradient[::-1, ::-1], rtol=1e-4, atol=1e-6)
-    assert np.abs(one.gradient).max() > 1e-3
+    assert one.gradient.tobytes() == np.ascontiguousarray(other.gradient[::-1, ::-1]).tobytes()
+    assert np.abs(one.gradient).max() > 1e-2
 
 
 @pytest.mark.parametrize("equivariance", ["ps", "ph"])
@@ -60,7 +60,7 @@ def test_the_gradient_is_what_differences_say(genome: Genome, equivariance: str)
     def likelihood(x: torch.Tensor) -> float:
         with torch.no_grad():
             log_p = OneHot(model)(x)[0, 8:28, list(BASES)].log_softmax(-1)
-        return float(log_p.gather(1, true[8:28, None]).mean())
+        return float(log_p.gather(1, true[8:28, None]).sum())
 
     x = torch.nn.functional.one_hot(true, 4).mT[None].double()
     for position, base in ((8, 0), (15, 3), (27, 2)):
