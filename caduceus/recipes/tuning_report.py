@@ -67,7 +67,8 @@ def _sections(
 
 def _headline(recipe: Finetuning, results: Results) -> Iterator[tuple[str, str]]:
     done = results["tasks"]
-    yield f"{len(done)} of {len(recipe.tasks)}" if len(done) < len(recipe.tasks) else str(len(done)), "tasks"
+    of = "tasks" if recipe.suite is None else f"of the suite's {len(suite(recipe.suite).tasks)} tasks"
+    yield f"{len(done)} of {len(recipe.tasks)}" if len(done) < len(recipe.tasks) else str(len(done)), of
     yield str(len(recipe.seeds)), "seeds"
     sizes = sorted(results["parameters"].values())
     yield f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,}&ndash;{sizes[-1]:,}", "parameters"
