@@ -93,7 +93,7 @@ def _overview(results: Results, pictures: bool) -> Iterator[str]:
     yield table(("", "metric", "this model", "gain over untrained", "over the CNN", "over the ridge"), rows, "kinds")
     drawn = [mark for name, found in tasks.items() for mark in _gains(name, found)]
     if pictures and drawn:
-        label = "score of this model less that of the other, with 95 % intervals"
+        label = "by how much the score of this model is better, with 95 % intervals"
         caption = "Right of zero, this model is ahead. The choice of test rows hardly explains a band clear of zero."
         yield figure(tuning_figures.marks(drawn, label, "Gain of this model over each other", zero=True), caption)
 

@@ -87,7 +87,7 @@ def markdown(results: Results) -> str:
 
 HOW = (
     "Scores are means over the seeds, each of the whole test split, with bootstrap intervals over its rows; seeds: "
-    "from the lowest to the highest. A gain is this model's score less that of the row, on the same draws of test rows."
+    "from the lowest to the highest. A gain is by how much this model is better than the row, on the same draws."
 )
 
 
