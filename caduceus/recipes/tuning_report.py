@@ -14,7 +14,7 @@ from caduceus.recipes.page import NO_PICTURE, figure, heading, made_with, number
 from caduceus.recipes.schema import Results
 from caduceus.recipes.tuning_figures import ARM_COLOURS, Mark
 from caduceus.recipes.tuning_report_task import Found, Shown, interval, task_section
-from caduceus.recipes.tuning_table import HOW, NAMES, notes
+from caduceus.recipes.tuning_table import HOW, NAMES, notes, spoken
 
 
 def report(
@@ -89,7 +89,7 @@ def _overview(results: Results, pictures: bool) -> Iterator[str]:
         arms = found["arms"]
         gains = (interval(arms.get(arm, {}).get("gain"), signed=True) for arm in ("untrained", "cnn", "kmers"))
         own = interval(arms.get("model", {}).get("score"))
-        rows.append((f'<a href="#{escape(name)}">{escape(name)}</a>', found["metric"], own, *gains))
+        rows.append((f'<a href="#{escape(name)}">{escape(name)}</a>', spoken(found["metric"]), own, *gains))
     yield table(("", "metric", "this model", "gain over untrained", "over the CNN", "over the ridge"), rows, "kinds")
     drawn = [mark for name, found in tasks.items() for mark in _gains(name, found)]
     if pictures and drawn:

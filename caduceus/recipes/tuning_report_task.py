@@ -16,7 +16,7 @@ from caduceus.recipes.drawing import INK
 from caduceus.recipes.page import figure, shown, table
 from caduceus.recipes.tuning_data import TaskData
 from caduceus.recipes.tuning_figures import ARM_COLOURS, Mark
-from caduceus.recipes.tuning_table import NAMES
+from caduceus.recipes.tuning_table import NAMES, spoken
 from caduceus.train.selection import Row
 
 Found = dict[str, Any]
@@ -48,10 +48,12 @@ def task_section(name: str, found: Found, drawn: Shown, pictures: bool) -> Itera
     )
     against = found["published"].get("not_comparable")
     if pictures and (marked := list(_marks(found))):
-        caption = f"{metric} on the test split. Bands: 95 % intervals; strokes: seeds; diamonds: published scores"
+        caption = (
+            f"{spoken(metric)} on the test split. Bands: 95 % intervals; strokes: seeds; diamonds: published scores"
+        )
         caption += f", <b>not comparable</b>: {escape(against)}." if against else "."
-        yield figure(tuning_figures.marks(marked, metric, f"Scores on {escape(name)}"), caption)
-    header = ("", metric, "seed by seed", "without repeated rows", "best epochs", "seconds a seed")
+        yield figure(tuning_figures.marks(marked, spoken(metric), f"Scores on {escape(name)}"), caption)
+    header = ("", spoken(metric), "seed by seed", "without repeated rows", "best epochs", "seconds a seed")
     yield table(header, (_row(arm, held, metric) for arm, held in found["arms"].items()), "kinds")
     yield from _published(found)
     yield from _repeats(found)
@@ -61,7 +63,7 @@ def task_section(name: str, found: Found, drawn: Shown, pictures: bool) -> Itera
     if curves:
         sign = -1 if metric in LOSSES else 1
         caption = "A line for each seed. The dot is the epoch that validation chose, whose weights are tested."
-        yield figure(tuning_figures.learning(curves, NAMES, metric, sign), caption)
+        yield figure(tuning_figures.learning(curves, NAMES, spoken(metric), sign), caption)
     yield from _decisions(found, drawn)
 
 

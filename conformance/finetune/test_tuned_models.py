@@ -94,7 +94,7 @@ def test_a_tuned_regression_gives_numbers_that_its_scale_turns_into_the_targets(
     assert arms["kmers"]["gain"]["value"] == pytest.approx(gain), "of an error less is better"
     page = (run_folder() / "report.html").read_text()
     assert "Predicted against true numbers" in page
-    assert "validation mae" in page
+    assert "validation MAE" in page
 
 
 def _split(line: str) -> list[str]:
