@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from caduceus.checkpoint.files import CONFIG, PICKLED, SPEC, WEIGHTS
+from caduceus.evaluate.catalogue import suite
 from caduceus.recipes.environment import environment
 from caduceus.recipes.finetuning import Finetuning
 from caduceus.recipes.prepare import refusing
@@ -77,6 +78,8 @@ def _prepared(recipe: Finetuning) -> tuple[Base, dict[str, TaskData], dict[str, 
     with refusing():
         base = load_base(recipe)
         tasks = {name: read_task(files, recipe.protocol, recipe.seed) for name, files in recipe.tasks.items()}
+    if recipe.suite is not None and (left := [name for name in suite(recipe.suite).tasks if name not in tasks]):
+        say(f"suite  {recipe.suite}: {len(tasks)} tasks; left out: {', '.join(left)}")
     for name, data in tasks.items():
         counts = ", ".join(f"{len(split):,}" for split in (data.train, data.valid, data.test))
         say(f"data   {name}: {counts} rows to train, validate and test on; {', '.join(data.train.classes)}")

@@ -10,7 +10,8 @@ from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.recipes.tuning_data import TaskData
 from caduceus.recipes.tuning_job import Job, all_jobs
-from caduceus.recipes.tuning_report import Shown, report
+from caduceus.recipes.tuning_report import report
+from caduceus.recipes.tuning_report_task import Shown
 from caduceus.recipes.tuning_results import Arm, task_results
 from caduceus.recipes.tuning_table import TABLE, markdown, to_csv
 from caduceus.train.bar import say

@@ -52,8 +52,8 @@ class TaskData:
 
     def notes(self) -> Iterator[str]:
         """What a reader of the result should know of the data, a line each."""
-        for split in (self.train, self.valid, self.test):
-            yield from split.notes(self.length)
+        for name, split in (("train", self.train), ("valid", self.valid), ("test", self.test)):
+            yield from (f"{name}: {note.removeprefix(f'{split.table.source}: ')}" for note in split.notes(self.length))
         for name, counts in (("test", self.repeats.counts()), ("valid", self.valid_repeats)):
             if counts["exact"] or counts["reverse"]:
                 yield (

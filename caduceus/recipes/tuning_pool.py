@@ -26,8 +26,8 @@ Done = Callable[[Job], None]
 Failures = dict[str, str]
 """Name of a job -> why it failed."""
 
-# What a job on a CPU may fail by; anything else is a fault of this library, which ends the run.
-_FAILURES = (ValueError, OSError, FloatingPointError, MemoryError)
+# What a job may fail by, torch for lack of memory by RuntimeError; anything else is a fault of this library.
+_FAILURES = (ValueError, OSError, FloatingPointError, MemoryError, RuntimeError)
 
 
 class JobsFailed(ChildProcessError):

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from html import escape
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-
-from caduceus.evaluate.calibration import calibration
 from caduceus.evaluate.catalogue import suite
-from caduceus.evaluate.metrics import LOSSES, Predictions
 from caduceus.recipes import tuning_figures
-from caduceus.recipes.drawing import INK
 from caduceus.recipes.finetuning import Finetuning
-from caduceus.recipes.page import NO_PICTURE, figure, heading, made_with, numbers, page, shown, table
+from caduceus.recipes.page import NO_PICTURE, figure, heading, made_with, numbers, page, table
 from caduceus.recipes.schema import Results
-from caduceus.recipes.tuning_data import TaskData
 from caduceus.recipes.tuning_figures import ARM_COLOURS, Mark
-from caduceus.recipes.tuning_table import HOW, NAMES, notes
-from caduceus.train.selection import Row
-
-Found = dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What is drawn of a task beside its results.
-
-    Attributes:
-        predictions, curves: arm -> of each seed.
-        complete: whether all its jobs are done; its scores have intervals then.
-    """
-
-    data: TaskData
-    predictions: Mapping[str, Sequence[Predictions]]
-    curves: Mapping[str, Sequence[Sequence[Row]]]
-    complete: bool
+from caduceus.recipes.tuning_report_task import Found, Shown, interval, task_section
+from caduceus.recipes.tuning_table import HOW, NAMES, notes, spoken
 
 
 def report(
@@ -80,7 +56,7 @@ def _sections(
         yield f"<p>{NO_PICTURE}</p>"
     yield from _overview(results, pictures)
     for name, found in results["tasks"].items():
-        yield from _task(recipe, name, found, tasks[name], pictures)
+        yield from task_section(name, found, tasks[name], pictures)
     if lines := "".join(f"<li>{escape(line)}</li>" for line in notes(results)):
         yield f'<h2>Notes</h2><ul class="small">{lines}</ul>'
     if recipe.suite is not None:
@@ -91,7 +67,8 @@ def _sections(
 
 def _headline(recipe: Finetuning, results: Results) -> Iterator[tuple[str, str]]:
     done = results["tasks"]
-    yield f"{len(done)} of {len(recipe.tasks)}" if len(done) < len(recipe.tasks) else str(len(done)), "tasks"
+    of = "tasks" if recipe.suite is None else f"of the suite's {len(suite(recipe.suite).tasks)} tasks"
+    yield f"{len(done)} of {len(recipe.tasks)}" if len(done) < len(recipe.tasks) else str(len(done)), of
     yield str(len(recipe.seeds)), "seeds"
     sizes = sorted(results["parameters"].values())
     yield f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,}&ndash;{sizes[-1]:,}", "parameters"
@@ -110,13 +87,13 @@ def _overview(results: Results, pictures: bool) -> Iterator[str]:
     rows = []
     for name, found in tasks.items():
         arms = found["arms"]
-        gains = (_interval(arms.get(arm, {}).get("gain"), signed=True) for arm in ("untrained", "cnn", "kmers"))
-        own = _interval(arms.get("model", {}).get("score"))
-        rows.append((f'<a href="#{escape(name)}">{escape(name)}</a>', found["metric"], own, *gains))
+        gains = (interval(arms.get(arm, {}).get("gain"), signed=True) for arm in ("untrained", "cnn", "kmers"))
+        own = interval(arms.get("model", {}).get("score"))
+        rows.append((f'<a href="#{escape(name)}">{escape(name)}</a>', spoken(found["metric"]), own, *gains))
     yield table(("", "metric", "this model", "gain over untrained", "over the CNN", "over the ridge"), rows, "kinds")
     drawn = [mark for name, found in tasks.items() for mark in _gains(name, found)]
     if pictures and drawn:
-        label = "score of this model less that of the other, with 95 % intervals"
+        label = "by how much the score of this model is better, with 95 % intervals"
         caption = "Right of zero, this model is ahead. The choice of test rows hardly explains a band clear of zero."
         yield figure(tuning_figures.marks(drawn, label, "Gain of this model over each other", zero=True), caption)
 
@@ -128,124 +105,3 @@ def _gains(task: str, found: Found) -> Iterator[Mark]:
             kind = "own" if arm == "untrained" else "baseline"
             name = f"{task}: over {'random weights' if arm == 'untrained' else NAMES[arm]}"
             yield Mark(name, gain["value"], gain["low"], gain["high"], (), ARM_COLOURS[arm], kind)  # type: ignore[arg-type]
-
-
-def _task(recipe: Finetuning, name: str, found: Found, drawn: Shown, pictures: bool) -> Iterator[str]:
-    rows, metric = found["rows"], found["metric"]
-    classes = ", ".join(map(escape, found["classes"]))
-    what = "targets" if drawn.data.train.problem == "regression" else "classes"
-    yield f'<h2 id="{escape(name)}">{escape(name)}</h2>'
-    yield (
-        f"<p>{rows['train']:,} rows to train on, {rows['valid']:,} to choose the epoch by, {rows['test']:,} to test "
-        f"on; {what} {classes}; up to {drawn.data.length:,} bases; {found['readout']} readout.</p>"
-    )
-    against = found["published"].get("not_comparable")
-    if pictures and (marked := list(_marks(found))):
-        caption = f"{metric} on the test split. Bands: 95 % intervals; strokes: seeds; diamonds: published scores"
-        caption += f", <b>not comparable</b>: {escape(against)}." if against else "."
-        yield figure(tuning_figures.marks(marked, metric, f"Scores on {escape(name)}"), caption)
-    header = ("", metric, "seed by seed", "without repeated rows", "best epochs", "seconds a seed")
-    yield table(header, (_row(arm, held, metric) for arm, held in found["arms"].items()), "kinds")
-    yield from _published(found)
-    yield from _repeats(found)
-    if not pictures:
-        return
-    curves = {arm: seeds for arm, seeds in drawn.curves.items() if any(seeds)}
-    if curves:
-        sign = -1 if metric in LOSSES else 1
-        caption = "A line for each seed. The dot is the epoch that validation chose, whose weights are tested."
-        yield figure(tuning_figures.learning(curves, NAMES, metric, sign), caption)
-    yield from _decisions(found, drawn)
-
-
-def _marks(found: Found) -> Iterator[Mark]:
-    metric, others = found["metric"], found["published"]
-    for arm, held in found["arms"].items():
-        score = held["score"]
-        if score["value"] is not None:
-            seeds = tuple(one[metric] for one in held["seeds"] if one[metric] is not None)
-            kind = "own" if arm == "model" else "baseline"
-            seeds = seeds if len(seeds) > 1 else ()
-            yield Mark(NAMES[arm], score["value"], score["low"], score["high"], seeds, ARM_COLOURS[arm], kind)  # type: ignore[arg-type]
-    for name, (score, *_) in others.get("scores", {}).items():
-        kind = "published" if others["not_comparable"] is None else "apart"
-        yield Mark(name, score, None, None, (), INK, kind)  # type: ignore[arg-type]
-
-
-def _row(arm: str, held: Found, metric: str) -> tuple[str, ...]:
-    name = f"<b>{NAMES[arm]}</b>" if arm == "model" else NAMES[arm]
-    epochs = ", ".join(str(epoch) for epoch in held["epochs"]) if any(held["epochs"]) else ""
-    seconds = f"{np.mean(held['seconds']):,.0f}" if any(held["seconds"]) else ""
-    return (
-        name,
-        _interval(held["score"]),
-        ", ".join(shown(one[metric], 3) for one in held["seeds"]),
-        shown(held["without_repeats"]["value"], 3),
-        epochs,
-        seconds,
-    )
-
-
-def _published(found: Found) -> Iterator[str]:
-    others = found["published"]
-    if not others:
-        return
-    against = others["not_comparable"]
-    tag = '<span class="tag">not comparable</span>' if against else '<span class="tag">comparable</span>'
-    listed = ", ".join(f"{escape(name)} {shown(numbers[0], 3)}" for name, numbers in others["scores"].items())
-    beside = ""
-    if others["beside"] == "averaged_over_batches":
-        own = found["arms"].get("model", {}).get("averaged_over_batches")
-        beside = f" Averaged over batches, as the authors do, this model has {shown(own)}." if own is not None else ""
-    yield f'<p class="small">Published: {listed} {tag}{beside}</p>'
-
-
-def _repeats(found: Found) -> Iterator[str]:
-    counts = found["repeats"]
-    total = sum(each[kind] for each in counts.values() for kind in ("exact", "reverse"))
-    if not total:
-        yield '<p class="small">No test or validation sequence is in the training split, on either strand.</p>'
-        return
-    header = ("sequences also in the training split", "the same", "its reverse complement", "of")
-    rows = (
-        (f"{split} split", *(f"{counts[key][kind]:,}" for kind in ("exact", "reverse", "of")))
-        for key, split in (("test", "test"), ("valid", "validation"))
-    )
-    yield table(header, rows, "kinds")
-
-
-def _decisions(found: Found, drawn: Shown) -> Iterator[str]:
-    said = drawn.predictions.get("model", ())
-    if not said or not len(said[0]):
-        return
-    if said[0].problem == "regression":
-        mean = np.mean([one.outputs for one in said], axis=0)
-        yield figure(
-            tuning_figures.numbers(said[0].truth, mean, found["classes"]),
-            "Predicted against true numbers of the test split, the mean over the seeds; on the dashed line both agree.",
-        )
-        return
-    matrix = found["arms"]["model"].get("confusion")
-    errors = found["arms"]["model"]["calibration_error"]
-    caption = (
-        "" if matrix is None else "Left: what this model says of the test rows of each class, all seeds together. "
-    )
-    caption += (
-        f"{'Calibration' if matrix is None else 'Right'}: how often answers of a probability are right, a line for "
-        f"each seed; grey: how many rows. Expected calibration error {min(errors):.3f} to {max(errors):.3f}."
-    )
-    yield figure(
-        tuning_figures.decisions(matrix, found["classes"], [calibration(one) for one in said]),
-        caption,
-    )
-
-
-def _interval(found: Found | None, signed: bool = False) -> str:
-    """A value with its interval below it, as far as they are known."""
-    if not found or found["value"] is None:
-        return ""
-    shape = "+.3f" if signed else ".3f"
-    value = f"{found['value']:{shape}}"
-    if found["low"] is None:
-        return value
-    return f'<b>{value}</b><span class="range">{found["low"]:{shape}} to {found["high"]:{shape}}</span>'

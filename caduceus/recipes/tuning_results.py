@@ -12,7 +12,7 @@ import numpy as np
 from caduceus.evaluate.calibration import calibration, confusion
 from caduceus.evaluate.catalogue import suite
 from caduceus.evaluate.intervals import Draws
-from caduceus.evaluate.metrics import Predictions, averaged_over_batches, scores
+from caduceus.evaluate.metrics import LOSSES, Predictions, averaged_over_batches, scores
 from caduceus.recipes.finetuning import Cell, Finetuning
 from caduceus.recipes.tuning_data import TaskData, without_repeats
 from caduceus.recipes.tuning_job import Job, Outcome
@@ -77,7 +77,8 @@ def task_results(
             **_by_seed(arm, metric, recipe.protocol),
         }
         if name != "model" and "model" in drawn:
-            found[name]["gain"] = drawn["model"].minus(drawn[name]).interval().to_dict()
+            one, other = (name, "model") if metric in LOSSES else ("model", name)
+            found[name]["gain"] = drawn[one].minus(drawn[other]).interval().to_dict()
     return {
         "metric": metric,
         "readout": files.readout,

@@ -18,6 +18,7 @@ COLUMNS = (
     *("averaged over batches", "gain of this model", "gain, low", "gain, high"),
 )
 Cells = dict[str, str]
+_SHORT = {"mcc", "f1", "auroc", "auprc", "mae", "r2"}
 
 
 def rows(results: Results) -> Iterator[Cells]:
@@ -30,6 +31,15 @@ def rows(results: Results) -> Iterator[Cells]:
         for name, numbers in others.get("scores", {}).items():
             told = {"task": task, "metric": found["metric"], "arm": f"{name} ({mark(others)})"}
             yield dict.fromkeys(COLUMNS, "") | told | {beside: shown(numbers[0])}
+
+
+def spoken(metric: str) -> str:
+    """A metric as people write it.
+
+    >>> spoken("mcc"), spoken("macro_f1"), spoken("accuracy")
+    ('MCC', 'macro F1', 'accuracy')
+    """
+    return " ".join(word.upper() if word in _SHORT else word for word in metric.split("_"))
 
 
 def mark(others: dict[str, Any]) -> str:
@@ -87,7 +97,7 @@ def markdown(results: Results) -> str:
 
 HOW = (
     "Scores are means over the seeds, each of the whole test split, with bootstrap intervals over its rows; seeds: "
-    "from the lowest to the highest. A gain is this model's score less that of the row, on the same draws of test rows."
+    "from the lowest to the highest. A gain is by how much this model is better than the row, on the same draws."
 )
 
 

@@ -51,6 +51,7 @@ def test_a_suite_takes_one_genome_for_all_its_tasks(capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out
     for task in ("human_enhancers_cohn", "human_nontata_promoters"):
         assert f"data   {task}: 19, 3, 22 rows" in said
+    assert "suite  genomic_benchmarks: 2 tasks; left out: dummy_mouse_enhancers_ensembl, demo_coding" in said
 
 
 def test_a_suite_on_the_hub_is_brought_from_there(

@@ -22,6 +22,7 @@ from caduceus.evaluate.cnn import CNN
 from caduceus.evaluate.metrics import Predictions, score
 from caduceus.nn.lora import add_lora, merge_lora
 from caduceus.train.classifier import tuning_rate
+from caduceus.train.selection import read_curve
 from caduceus.train.settings import Checkpoints, Optimiser
 from caduceus.train.signals import Signals, Stopped
 from caduceus.train.tune import Tuned, predict, tune
@@ -91,8 +92,10 @@ def test_it_learns_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     assert tuned.valid == max(s for s in scores if s is not None) > 0.5
     assert tuned.epoch == 1 + scores.index(tuned.valid)
     _, valid = splits(rows())
-    again = score("mcc", Predictions(valid.data.labels, predict(model, read, valid), valid.data.problem))
-    assert again == pytest.approx(tuned.valid)
+    said = Predictions(valid.data.labels, predict(model, read, valid), valid.data.problem)
+    assert score("mcc", said) == pytest.approx(tuned.valid)
+    assert score("log_loss", said) == pytest.approx(tuned.curve[tuned.epoch - 1]["valid/loss"])
+    assert read_curve(tmp_path / "curve.csv") == [dict(row) for row in tuned.curve]
     with (tmp_path / "curve.csv").open() as file:
         written = list(csv.DictReader(file))
     assert [float(row["valid/score"]) for row in written] == scores

@@ -12,7 +12,7 @@ import pytest
 
 import caduceus
 from caduceus.conformance.finetune.small_runs import run_folder, write_model, write_recipe
-from caduceus.recipes import tuning_model
+from caduceus.recipes import tuning_model, tuning_report
 from caduceus.recipes.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -67,3 +67,35 @@ def test_a_model_that_breaks_its_word_is_not_tuned(
         assert main([command, "tune.yaml"]) == 1
         assert "a mask is not obeyed" in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_a_tuned_regression_gives_numbers_that_its_scale_turns_into_the_targets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tuning_report, "find_spec", lambda name: object())
+    for name in ("train.csv", "test.csv"):
+        lines = Path(name).read_text().splitlines()[1:]
+        rows = [f"{text},{100 + 50 * sum(base in 'GC' for base in text) / len(text)}" for text, _ in map(_split, lines)]
+        Path(name).write_text("seq,y\n" + "\n".join(rows) + "\n")
+    task = {"train": "train.csv", "test": "test.csv", "label": "y", "problem": "regression", "metric": "mae"}
+    write_recipe(tasks={"gc": task}, baselines=["kmers"], seeds=[1])
+    assert main(["run", "tune.yaml"]) == 0
+    job = run_folder() / "tasks" / "gc" / "model-1"
+    told = json.loads((job / "outputs.json").read_text())
+    tuned = caduceus.load_pretrained(job / "model", backend="torch")
+    with Path("test.csv").open() as file:
+        ids, mask = caduceus.encode([row["seq"] for row in csv.DictReader(file)])
+    numbers = tuned(ids, mask).detach().numpy() * told["deviation"] + told["mean"]
+    with np.load(job / "predictions.npz") as held:
+        assert np.allclose(numbers, held["outputs"], atol=1e-3)
+    assert 110 < numbers.mean() < 140
+    arms = json.loads((run_folder() / "results.json").read_text())["tasks"]["gc"]["arms"]
+    gain = arms["kmers"]["score"]["value"] - arms["model"]["score"]["value"]
+    assert arms["kmers"]["gain"]["value"] == pytest.approx(gain), "of an error less is better"
+    page = (run_folder() / "report.html").read_text()
+    assert "Predicted against true numbers" in page
+    assert "validation MAE" in page
+
+
+def _split(line: str) -> list[str]:
+    return line.split(",")
