@@ -221,6 +221,15 @@ def test_the_time_limit_stops_with_a_checkpoint_and_is_no_other_run(
     assert outcome(run) == outcome(uninterrupted)
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """SIGHUP as a shell sets it, even where the tests themselves are run by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
 def test_a_signal_may_come_twice(
     recipes: Recipes, uninterrupted: Path, parts: Path, monkeypatch: Patch, capsys: Any, number: int
