@@ -7,13 +7,13 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from caduceus.parts import Model
 from caduceus.recipes.errors import closest, explain
 from caduceus.recipes.pretraining import Pretraining
 from caduceus.recipes.run_dir import RunFolder
-from caduceus.recipes.schema import Recipe, Results
+from caduceus.recipes.schema import Recipe, Results, Seeds
 from caduceus.weights import owned
 
 RUNS = "runs"
@@ -36,16 +36,9 @@ class Ablation(Recipe):
     task: Literal["ablation"]
     base: dict[str, Any]
     members: dict[str, dict[str, Any]] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    seeds: Seeds = (0, 1, 2)
     contrasts: tuple[tuple[str, str], ...] = ()
     parameters_within: float = Field(default=0.05, ge=0)
-
-    @field_validator("seeds")
-    @classmethod
-    def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds are {list(seeds)}, expected each once: a run done twice is no repetition")
-        return seeds
 
     @model_validator(mode="after")
     def _comparable(self) -> Ablation:

@@ -11,11 +11,10 @@ import numpy as np
 from caduceus.data import Genome, Named, fasta_sequences, region_sequences, table_sequences
 from caduceus.extras import require
 from caduceus.predict import Embedder
-from caduceus.predict.models import inner_spec
+from caduceus.recipes.answering import begin, say_model
 from caduceus.recipes.asking import needed
 from caduceus.recipes.embed_report import report
 from caduceus.recipes.embedding import Embedding
-from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.progress import Progress
@@ -23,7 +22,6 @@ from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
 from caduceus.train.files import written_whole
-from caduceus.train.machine import kernels
 from caduceus.train.signals import Signals
 
 OUTPUT = "embeddings.parquet"
@@ -38,9 +36,7 @@ def run(recipe: Embedding, files: dict[str, str], folder: RunFolder) -> Results:
     needed("pyarrow.parquet", "predict")
     with Signals() as signals:
         embedder, count = _prepared(recipe, files)
-        now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
-        folder.refuse_other_files(now["data"])
-        folder.begin(now)
+        begin(recipe, files, folder)
         outputs = Growing(folder.path, [_TABLES])
         progress = _embed(embedder, _sequences(recipe, files), count, outputs, signals)
         rows, columns = _write(outputs.grown(_TABLES), folder.path / OUTPUT)
@@ -70,8 +66,7 @@ def _prepared(recipe: Embedding, files: dict[str, str]) -> tuple[Embedder, int]:
             radius=recipe.radius,
             tokens=recipe.tokens,
         )
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        say(f"model  {recipe.model}: {parameters:,} parameters, {inner_spec(model).equivariance}")
+        say_model(recipe, model)
         return embedder, sum(1 for _ in _sequences(recipe, files))
 
 

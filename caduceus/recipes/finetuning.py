@@ -13,7 +13,7 @@ from caduceus.evaluate.catalogue import suite
 from caduceus.parts import Model
 from caduceus.parts.heads import Pooling
 from caduceus.recipes.run_dir import RunFolder
-from caduceus.recipes.schema import Recipe, Results
+from caduceus.recipes.schema import Recipe, Results, Seeds
 from caduceus.recipes.tuning_task import TaskFiles, suite_tasks
 from caduceus.spec import parse_spec
 from caduceus.train.settings import Settings
@@ -80,7 +80,7 @@ class Finetuning(Tuning, Recipe):
     adapters: Adapters = Adapters()
     conjoining: Conjoining | None = None
     pooling: Pooling = "mean"
-    seeds: tuple[int, ...] = Field(default=(1, 2, 3), min_length=1)
+    seeds: Seeds = (1, 2, 3)
     baselines: tuple[Baseline, ...] = ("untrained", "cnn", "kmers")
     grid: Grid | None = None
     resamples: int = Field(default=1000, ge=0)
@@ -113,13 +113,6 @@ class Finetuning(Tuning, Recipe):
     def _resolved(cls, given: str | dict[str, Any]) -> str | dict[str, Any]:
         """A spec with every field, so that the resolved recipe says everything; a name stays a name."""
         return given if isinstance(given, str) else _network(given).to_dict()
-
-    @field_validator("seeds")
-    @classmethod
-    def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds are {list(seeds)}, expected each once: a run done twice is no repetition")
-        return seeds
 
     @model_validator(mode="after")
     def _consistent(self) -> Finetuning:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from caduceus.predict.models import inner_spec
+from caduceus.recipes.answering import begin, introduce, parameters
 from caduceus.recipes.asking import needed
-from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.loci import counted
 from caduceus.recipes.mutagenesis import Mutagenesis
@@ -20,8 +19,6 @@ from caduceus.recipes.progress import Progress
 from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
-from caduceus.train.machine import kernels
-from caduceus.train.properties import assert_declared
 from caduceus.train.signals import Signals
 
 
@@ -30,9 +27,7 @@ def run(recipe: Mutagenesis, files: dict[str, str], folder: RunFolder) -> Result
     _need(recipe)
     with Signals() as signals:
         work = _announced(recipe, files)
-        now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
-        folder.refuse_other_files(now["data"])
-        folder.begin(now)
+        begin(recipe, files, folder)
         work.begin_mapping()
         outputs = Growing(folder.path, (TABLE,))
         if outputs.done == 0:
@@ -76,7 +71,7 @@ def _results(work: Work, table: Path, seconds: float) -> Results:
     results: Results = {
         "loci": loci,
         "bases": sum(locus["bases"] for locus in loci),
-        "parameters": _parameters(work),
+        "parameters": parameters(work.model),
         "seconds": seconds,
         "outputs": [TABLE, REPORT],
     }
@@ -100,16 +95,9 @@ def _told(piece: Piece) -> dict[str, object]:
 
 def _announced(recipe: Mutagenesis, files: dict[str, str]) -> Work:
     work = Work(recipe, files)
-    say(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
-    say(f"model  {recipe.model}: {_parameters(work):,} parameters, {inner_spec(work.model).equivariance}")
-    for line in assert_declared(getattr(work.model, "model", work.model)):
-        say(f"       {line}")
+    introduce(recipe, work.model)
     bases = sum(locus.end - locus.start for locus in work.loci)
     say(f"data   {counted(len(work.loci))} of {bases:,} bases, each base read in {recipe.window:,}")
     if work.effects:
         say("data   measured: " + ", ".join(f"{count:,} {name}" for name, count in work.effects.counts.items()))
     return work
-
-
-def _parameters(work: Work) -> int:
-    return sum(parameter.numel() for parameter in work.model.parameters())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from caduceus.recipes.errors import Refused, closest
 from caduceus.train.settings import Settings
@@ -29,6 +29,16 @@ KINDS = {
 }
 
 Results = dict[str, Any]
+
+
+def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds are {list(seeds)}, expected each once: a run done twice is no repetition")
+    return seeds
+
+
+Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_each_once)]
+"""Of repetitions: one training each."""
 
 
 class Recipe(Settings):

@@ -9,10 +9,9 @@ import numpy as np
 
 from caduceus.data import Genome, Region, bed_regions
 from caduceus.predict import RegionScorer, Tiling
-from caduceus.predict.models import inner_spec
 from caduceus.predict.regions import TRACKS
+from caduceus.recipes.answering import begin, say_model
 from caduceus.recipes.asking import needed
-from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.progress import Progress
@@ -22,7 +21,6 @@ from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.recipes.tracks import SUFFIX, tracks
 from caduceus.train.bar import say
-from caduceus.train.machine import kernels
 from caduceus.train.signals import Signals
 
 # The tracks of every base, (bases, 3) float64, while they are computed: a bigWig file cannot be continued.
@@ -36,9 +34,7 @@ def run(recipe: RegionScoring, files: dict[str, str], folder: RunFolder) -> Resu
         needed("pyBigWig", "predict")
     with Signals() as signals:
         scorer, regions = _prepared(recipe, files)
-        now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
-        folder.refuse_other_files(now["data"])
-        folder.begin(now)
+        begin(recipe, files, folder)
         outputs = Growing(folder.path, [_VALUES])
         spans = list(_spans(regions, recipe.tile * _TILES_AT_ONCE))
         done = sum(end - start for _, start, end, _ in spans[: outputs.done])
@@ -117,6 +113,5 @@ def _prepared(recipe: RegionScoring, files: dict[str, str]) -> tuple[RegionScore
         regions = merged(list(bed_regions(files["regions"], genome)), genome.contigs)
         for region in regions:
             scorer.refuse_edges(region.contig, region.start, region.end)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    say(f"model  {recipe.model}: {parameters:,} parameters, {inner_spec(model).equivariance}")
+    say_model(recipe, model)
     return scorer, regions

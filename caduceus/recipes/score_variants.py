@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from caduceus.predict.models import inner_spec
 from caduceus.predict.variant_table import CHUNK
-from caduceus.recipes.environment import surroundings
+from caduceus.recipes.answering import begin, introduce
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.progress import Progress
 from caduceus.recipes.run_dir import REPORT, RunFolder
@@ -16,8 +15,6 @@ from caduceus.recipes.variant_report import report
 from caduceus.recipes.variant_scoring import VariantScoring
 from caduceus.recipes.variant_work import TABLE, Work
 from caduceus.train.bar import say
-from caduceus.train.machine import kernels
-from caduceus.train.properties import assert_declared
 from caduceus.train.signals import Signals
 
 
@@ -25,9 +22,7 @@ def run(recipe: VariantScoring, files: dict[str, str], folder: RunFolder) -> Res
     """Survey, score, rank; what was done before is continued."""
     with Signals() as signals:
         work = _announced(recipe, files)
-        now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
-        folder.refuse_other_files(now["data"])
-        folder.begin(now)
+        begin(recipe, files, folder)
         work.begin_scoring()
         outputs = Growing(folder.path, work.outputs)
         if outputs.done == 0:
@@ -80,11 +75,7 @@ def _results(work: Work, folder: Path, progress: Progress) -> Results:
 
 def _announced(recipe: VariantScoring, files: dict[str, str]) -> Work:
     work = Work(recipe, files)
-    parameters = sum(parameter.numel() for parameter in work.model.parameters())
-    say(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
-    say(f"model  {recipe.model}: {parameters:,} parameters, {inner_spec(work.model).equivariance}")
-    for line in assert_declared(getattr(work.model, "model", work.model)):
-        say(f"       {line}")
+    introduce(recipe, work.model)
     for line in str(work.survey).splitlines():
         say(f"data   {line}")
     return work

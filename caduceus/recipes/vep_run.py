@@ -6,9 +6,8 @@ import json
 
 import numpy as np
 
-from caduceus.predict.models import inner_spec
+from caduceus.recipes.answering import begin, introduce
 from caduceus.recipes.asking import needed
-from caduceus.recipes.environment import surroundings
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.progress import Progress
 from caduceus.recipes.run_dir import RunFolder, json_text
@@ -17,8 +16,6 @@ from caduceus.recipes.vep_eqtl import VepEqtl
 from caduceus.recipes.vep_results import bucket_results
 from caduceus.recipes.vep_work import REASONS, Work
 from caduceus.train.bar import say
-from caduceus.train.machine import kernels
-from caduceus.train.properties import assert_declared
 from caduceus.train.signals import Signals
 
 _BUCKETS = "buckets.json"
@@ -29,9 +26,7 @@ def run(recipe: VepEqtl, files: dict[str, str], folder: RunFolder) -> Results:
     needed("sklearn.svm", "evaluate")
     with Signals() as signals:
         work = _announced(recipe, files)
-        now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
-        folder.refuse_other_files(now["data"])
-        folder.begin(now)
+        begin(recipe, files, folder)
         outputs = Growing(folder.path, work.outputs)
         if outputs.done == 0:
             outputs.append(work.header())
@@ -90,11 +85,7 @@ def _results(work: Work, folder: RunFolder, progress: Progress) -> Results:
 
 def _announced(recipe: VepEqtl, files: dict[str, str]) -> Work:
     work = Work(recipe, files)
-    parameters = sum(parameter.numel() for parameter in work.model.parameters())
-    say(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
-    say(f"model  {recipe.model}: {parameters:,} parameters, {inner_spec(work.model).equivariance}")
-    for line in assert_declared(getattr(work.model, "model", work.model)):
-        say(f"       {line}")
+    introduce(recipe, work.model)
     for line in str(work.survey).splitlines():
         say(f"data   {line}")
     for word, count in work.left_out.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 
 from caduceus import parts
 from caduceus.checkpoint.finetuning import class_outputs, finetuning_head, finetuning_model, freeze_backbone
+from caduceus.conformance.one_thread import one_thread as one_thread
 from caduceus.data import Labelled, Table, labelled
 from caduceus.data.finetuning import LabelledSamples, target_scale
 from caduceus.data.holding_out import hold_out
@@ -36,14 +36,6 @@ SPEC = parts.Model(
     mixers=[parts.BiMamba(mamba=parts.Mamba(d_state=2, expand=1))],
     head=parts.MaskedLM(),
 )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def rows(problem: str = "single_label_classification") -> Labelled:

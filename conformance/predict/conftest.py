@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from caduceus.conformance.data.fasta_files import fasta_text, random_sequence, write_fasta
+from caduceus.conformance.one_thread import one_thread as one_thread
 from caduceus.data import Genome
 from caduceus.recipes import embed_report, region_report, variant_report
 
@@ -18,14 +17,6 @@ CONTIGS = {
     "chr2": "N" * 40 + random_sequence(400, 12, "ACGTacgt") + "NNRN" + random_sequence(100, 13, "ACGT"),
     "chrM": random_sequence(61, 14, "ACGT"),
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 from safetensors.numpy import load_file
 
 from caduceus.conformance.data.fasta_files import fasta_text, random_sequence, write_fasta
+from caduceus.conformance.one_thread import one_thread as one_thread
 from caduceus.conformance.recipes.nursery import Nursery
 from caduceus.recipes import report
 from caduceus.recipes.__main__ import main
@@ -35,15 +35,6 @@ def nursery() -> Iterator[Nursery]:
     """Runs in processes of their own."""
     with Nursery() as nursery:
         yield nursery
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """The models are so small that threads cost more than they bring, and the same sums come out each time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
