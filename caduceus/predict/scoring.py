@@ -5,10 +5,12 @@ ref_prob   P(ref) over A, C, G, T there; of several bases, of all of them togeth
 distance   Euclidean distance between the features of both alleles, each strand's averaged near the allele
 pll        log-likelihood of alt minus that of ref, of insertions and deletions: the sum of log P(base | all others)
            over the allele and a few bases on each side, each base masked in its turn
+pll_mean   the same with means in place of the sums
 
-The pll sums over unequally many bases: each inserted base costs, and where the sequence repeats itself, an insertion is
-cheap whatever it does. Compare it between variants of about the same length and context only. It also depends on how
-the variant is written, as the neighbours are counted from the allele's ends.
+The pll sums over unequally many bases: each inserted base costs and each deleted one is saved, so that it tells
+insertions from deletions before anything else. Compare it between variants of about the same length and context only,
+or take pll_mean. Where the sequence repeats itself, both are high whatever the variant does. And they depend on how it
+is written, as the neighbours are counted from the allele's ends.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class Scoring:
     Attributes:
         window: positions of a window around one base, odd.
         radius: positions on each side of the allele that the distance averages over; None: no distance.
-        neighbours: positions on each side of an insertion or deletion that its pll sums over; None: no pll.
+        neighbours: positions on each side of an insertion or deletion that its pll and pll_mean read; None: neither.
         tokens: that the model reads at once.
     """
 
@@ -60,6 +62,7 @@ class Score(NamedTuple):
     ref_prob: float = nan
     distance: float = nan
     pll: float = nan
+    pll_mean: float = nan
 
 
 class Scorer:
@@ -89,7 +92,8 @@ class Scorer:
             if len(a.ref) == len(a.alt):
                 score = score._replace(**_compared(logits[ref, _changed(a)], a))
             elif likelihoods:
-                score = score._replace(pll=likelihoods[alt] - likelihoods[ref])
+                (total, mean), (total_ref, mean_ref) = likelihoods[alt], likelihoods[ref]
+                score = score._replace(pll=total - total_ref, pll_mean=mean - mean_ref)
             found.append(score)
         return found
 
@@ -106,11 +110,12 @@ class Scorer:
         margin = self.flank - self.scoring.radius
         return dict(pooled_features(self.model, rows, margin, self.scoring.tokens))
 
-    def _likelihoods(self, alleles: Sequence[Allele]) -> dict[Place, float]:
+    def _likelihoods(self, alleles: Sequence[Allele]) -> dict[Place, tuple[float, float]]:
+        """Sum and mean over the bases near each place; 0 where all of them are N."""
         terms: dict[Place, list[float]] = {_place(a, bases): [] for a in alleles for bases in (a.ref, a.alt)}
         for (place, base), logits in base_logits(self.model, self._each_masked(terms), self.scoring.tokens):
             terms[place].append(float(log_probabilities(logits)[0, base]))
-        return {place: fsum(found) for place, found in terms.items()}
+        return {place: (fsum(found), fsum(found) / max(1, len(found))) for place, found in terms.items()}
 
     def _each_masked(self, places: Sequence[Place] | dict[Place, Any]) -> Iterator[tuple[tuple[Place, int], Row]]:
         """Each place's window once for every base near it, that base masked; the key says which base it is."""

@@ -23,14 +23,9 @@ def begin(recipe: Asking, files: dict[str, str], folder: RunFolder) -> None:
 def introduce(recipe: Asking, model: Any) -> None:
     """Say what is done and by which model, with the properties that it declares asserted."""
     say(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
-    say_model(recipe, model)
+    say(f"model  {recipe.model}: {parameters(model):,} parameters, {inner_spec(model).equivariance}")
     for line in assert_declared(getattr(model, "model", model)):
         say(f"       {line}")
-
-
-def say_model(recipe: Asking, model: Any) -> None:
-    """The line of the model."""
-    say(f"model  {recipe.model}: {parameters(model):,} parameters, {inner_spec(model).equivariance}")
 
 
 def parameters(model: Any) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from caduceus.extras import require
 from caduceus.recipes.errors import Refused
@@ -17,6 +17,16 @@ from caduceus.recipes.schema import Recipe, Results
 
 # Files of a checkpoint, in either layout, whose content is what the model is.
 _CHECKPOINT = ("spec.yaml", "config.json", "model.safetensors", "pytorch_model.bin")
+
+
+def _odd(window: int) -> int:
+    if window % 2 == 0:
+        raise ValueError(f"window is {window}, expected an odd number, so that it mirrors on itself, such as 1025")
+    return window
+
+
+Window = Annotated[int, Field(gt=0), AfterValidator(_odd)]
+"""Positions that a base is predicted from, itself in their middle."""
 
 
 class Asking(Recipe):
@@ -70,13 +80,13 @@ class Asking(Recipe):
         found: Results = importlib.import_module(self.done_by).run(self, files, folder)
         return found
 
-    def load_model(self) -> Any:
-        """The model, in eval mode, where the recipe computes."""
+    def load_model(self, other: Any = None) -> Any:
+        """The model, in eval mode, where the recipe computes; on its own backend, or on an ``other``."""
         from caduceus.checkpoint import load_pretrained
         from caduceus.train.machine import kernels, use_threads
 
         use_threads(self.threads)
-        computing = kernels(self.backend, self.accelerator)
+        computing = other or kernels(self.backend, self.accelerator)
         if computing.name == "reference":
             raise Refused("backend is 'reference', which has no torch model; give backend auto or torch")
         return load_pretrained(Path(self.model or "").expanduser(), backend=computing, device=self.device())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -22,7 +21,7 @@ from caduceus.bench.work import Work
 from caduceus.recipes.bench import Bench
 from caduceus.recipes.bench_report import report
 from caduceus.recipes.bench_table import card_line, limit_lines, row_lines
-from caduceus.recipes.environment import here_and_now, installed
+from caduceus.recipes.environment import here_and_now, installed, load
 from caduceus.recipes.errors import Refused, closest
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.run_dir import REPORT, RunFolder
@@ -39,7 +38,7 @@ def run(recipe: Bench, folder: RunFolder) -> Results:
     contestants = prepared_contestants(recipe)
     errors = _agreement(recipe, contestants)
     folder.begin(_environment(recipe, contestants[0].name))
-    load_before = _load()
+    load_before = load()
     limits, card = _limits(recipe), _card(recipe)
     conditions = _conditions(recipe, limits[-1] if limits else None)
     rows = []
@@ -53,7 +52,7 @@ def run(recipe: Bench, folder: RunFolder) -> Results:
         "subject": contestants[0].name,
         "contestants": {contestant.name: contestant.about for contestant in contestants},
         "threads": threads(),
-        "load": {"before": load_before, "after": _load()},
+        "load": {"before": load_before, "after": load()},
         "limits": [found._asdict() for found in limits] or None,
         "card": card,
         "disagreement": errors,
@@ -160,8 +159,3 @@ def _environment(recipe: Bench, subject: str) -> dict[str, Any]:
     if recipe.device == "cuda":
         versions["CUDA"] = cuda_version() or "absent"
     return found | {"processor": processor(), "precision": recipe.precision, "versions": versions}
-
-
-def _load() -> float:
-    """Processes that wanted to run, on average over the last minute."""
-    return os.getloadavg()[0]

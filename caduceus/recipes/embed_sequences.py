@@ -11,7 +11,7 @@ import numpy as np
 from caduceus.data import Genome, Named, fasta_sequences, region_sequences, table_sequences
 from caduceus.extras import require
 from caduceus.predict import Embedder
-from caduceus.recipes.answering import begin, say_model
+from caduceus.recipes.answering import begin, introduce
 from caduceus.recipes.asking import needed
 from caduceus.recipes.embed_report import report
 from caduceus.recipes.embedding import Embedding
@@ -66,8 +66,9 @@ def _prepared(recipe: Embedding, files: dict[str, str]) -> tuple[Embedder, int]:
             radius=recipe.radius,
             tokens=recipe.tokens,
         )
-        say_model(recipe, model)
-        return embedder, sum(1 for _ in _sequences(recipe, files))
+        count = sum(1 for _ in _sequences(recipe, files))
+    introduce(recipe, model)
+    return embedder, count
 
 
 def _sequences(recipe: Embedding, files: dict[str, str]) -> Iterator[Named]:

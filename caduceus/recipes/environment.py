@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from datetime import datetime, timezone
@@ -42,6 +43,11 @@ def here_and_now(backend: str) -> dict[str, Any]:
         "device": machine.device_name(),
         "threads": machine.threads(),
     }
+
+
+def load() -> float:
+    """Processes that wanted to run, on average over the last minute."""
+    return os.getloadavg()[0]
 
 
 def environment(recipe: Pretraining | Finetuning, files: dict[str, str], world: int) -> dict[str, Any]:

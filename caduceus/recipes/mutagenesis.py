@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from caduceus.recipes.asking import Asking
+from caduceus.recipes.asking import Asking, Window
 from caduceus.recipes.errors import Refused
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Results
@@ -52,7 +52,7 @@ class Mutagenesis(Asking):
     fasta: str | None = None
     loci: tuple[str, ...] = ()
     regions: str | None = None
-    window: int = Field(default=1025, gt=0)
+    window: Window = 1025
     gradient: bool = True
     page_bases: int = Field(default=10_000, ge=0)
     intervals: str | None = None
@@ -64,13 +64,6 @@ class Mutagenesis(Asking):
     def _listed(cls, given: Any) -> Any:
         """One locus need not be a list, so that a comma in it belongs to its numbers."""
         return (given,) if isinstance(given, str) else () if given is None else given
-
-    @field_validator("window")
-    @classmethod
-    def _odd(cls, window: int) -> int:
-        if window % 2 == 0:
-            raise ValueError(f"window is {window}, expected an odd number, so that it mirrors on itself, such as 1025")
-        return window
 
     def files(self) -> dict[str, str]:
         optional = {

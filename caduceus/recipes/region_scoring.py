@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from caduceus.recipes.asking import Asking
+from caduceus.recipes.asking import Asking, Window
 from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 
@@ -25,17 +25,10 @@ class RegionScoring(Asking):
     task: Literal["regions"]
     fasta: str | None = None
     regions: str | None = None
-    window: int = Field(default=1025, gt=0)
+    window: Window = 1025
     every: int | None = Field(default=8, ge=2)
     tile: int = Field(default=1024, gt=0)
     format: Literal["bigwig", "bedgraph"] = "bedgraph"
-
-    @field_validator("window")
-    @classmethod
-    def _odd(cls, window: int) -> int:
-        if window % 2 == 0:
-            raise ValueError(f"window is {window}, expected an odd number, such as 1025")
-        return window
 
     def files(self) -> dict[str, str]:
         return self.found({"fasta": self.fasta, "regions": self.regions}, {})

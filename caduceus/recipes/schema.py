@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KINDS = {
     "ablation": "caduceus.recipes.ablation:Ablation",
     "bench": "caduceus.recipes.bench:Bench",
+    "bench_variants": "caduceus.recipes.variant_bench:VariantBench",
     "embed": "caduceus.recipes.embedding:Embedding",
     "finetune": "caduceus.recipes.finetuning:Finetuning",
     "mutagenesis": "caduceus.recipes.mutagenesis:Mutagenesis",

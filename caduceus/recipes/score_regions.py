@@ -10,7 +10,7 @@ import numpy as np
 from caduceus.data import Genome, Region, bed_regions
 from caduceus.predict import RegionScorer, Tiling
 from caduceus.predict.regions import TRACKS
-from caduceus.recipes.answering import begin, say_model
+from caduceus.recipes.answering import begin, introduce
 from caduceus.recipes.asking import needed
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.prepare import refusing
@@ -113,5 +113,5 @@ def _prepared(recipe: RegionScoring, files: dict[str, str]) -> tuple[RegionScore
         regions = merged(list(bed_regions(files["regions"], genome)), genome.contigs)
         for region in regions:
             scorer.refuse_edges(region.contig, region.start, region.end)
-    say_model(recipe, model)
+    introduce(recipe, model)
     return scorer, regions

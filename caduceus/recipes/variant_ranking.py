@@ -14,16 +14,19 @@ from caduceus.recipes.variant_scoring import Truth
 from caduceus.recipes.variant_text import COLUMNS
 
 _POINTS = 300
-# What a damaging variant is expected to have: 1 a high value, -1 a low one. A cpg is common, hence held for tolerated.
+# What a damaging variant is expected to have: 1 a high value, -1 a low one. A cpg is common, hence held for tolerated;
+# so is a gain, by the same token as a high pll is.
 EXPECTED = {
     "llr": -1,
     "ref_prob": 1,
     "distance": 1,
     "pll": -1,
+    "pll_mean": -1,
     "untrained_llr": -1,
     "copied_llr": -1,
     "trinucleotide": -1,
     "cpg": -1,
+    "gained": -1,
     "tss_distance": -1,
 }
 

@@ -21,7 +21,7 @@ from caduceus.recipes.variant_scoring import VariantScoring
 from caduceus.recipes.variant_text import COLUMNS
 
 # The scores of the model itself; the others are controls.
-OWN = ("llr", "ref_prob", "distance", "pll")
+OWN = ("llr", "ref_prob", "distance", "pll", "pll_mean")
 _MOST = 100_000
 _GROUPS = {"all": "All", "training": "In training intervals", "elsewhere": "Outside of training intervals"}
 _CURVES = ("llr", "distance", "untrained_llr", "trinucleotide", "tss_distance")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from caduceus.recipes.asking import Asking
+from caduceus.recipes.asking import Asking, Window
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.settings import Settings
@@ -50,41 +50,45 @@ class Controls(Settings):
     genes: str | None = None
 
 
-class VariantScoring(Asking):
-    """Scores of the variants of a file.
+class AskingOfVariants(Asking):
+    """A base: which variants, and what is scored of each.
 
     Attributes:
-        fasta: the genome. variants: VCF, or a table with a header.
+        fasta: the genome.
+        variants: VCF, or a table with a header.
         window: positions around one base, odd.
         radius: positions on each side that the embedding distance averages over; null: no distance.
         neighbours: positions on each side that the pseudo-log-likelihood sums over; null: none.
         longest: bases of the longest allele that is scored.
         most_mismatched: largest share of alleles whose reference is not what the genome has.
+    """
+
+    fasta: str | None = None
+    variants: str | None = None
+    window: Window = 1025
+    radius: int | None = Field(default=16, ge=0)
+    neighbours: int | None = Field(default=8, ge=0)
+    longest: int = Field(default=50, gt=0)
+    most_mismatched: float = Field(default=0.01, ge=0, le=1)
+
+
+class VariantScoring(AskingOfVariants):
+    """Scores of the variants of a file.
+
+    Attributes:
         shard: "i/n": the i-th of n parts; the run folders of all, put together by `join`, are the whole.
+        truth: what the scores are held against.
         intervals: BED file of what the model was trained on (contig, start, end, split): reported apart.
+        controls: what is scored beside the model.
     """
 
     done_by = "caduceus.recipes.score_variants"
 
     task: Literal["variants"]
-    fasta: str | None = None
-    variants: str | None = None
-    window: int = Field(default=1025, gt=0)
-    radius: int | None = Field(default=16, ge=0)
-    neighbours: int | None = Field(default=8, ge=0)
-    longest: int = Field(default=50, gt=0)
-    most_mismatched: float = Field(default=0.01, ge=0, le=1)
     shard: str = Field(default="1/1", pattern=r"^[1-9]\d*/[1-9]\d*$")
     truth: Truth | None = None
     intervals: str | None = None
     controls: Controls = Controls()
-
-    @field_validator("window")
-    @classmethod
-    def _odd(cls, window: int) -> int:
-        if window % 2 == 0:
-            raise ValueError(f"window is {window}, expected an odd number, so that it mirrors on itself, such as 1025")
-        return window
 
     @field_validator("shard")
     @classmethod

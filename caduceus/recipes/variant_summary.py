@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Recipe, Results
 
-_CONTROLS = {"untrained_llr", "copied_llr", "trinucleotide", "cpg", "tss_distance"}
+_CONTROLS = {"untrained_llr", "copied_llr", "trinucleotide", "cpg", "gained", "tss_distance"}
 
 
 def table(recipe: Recipe, folder: RunFolder, results: Results) -> str:

@@ -19,10 +19,12 @@ COLUMNS = {
     "ref_prob": ("Float", "probability of the reference over A, C, G, T there"),
     "distance": ("Float", "distance between the embeddings of both alleles, averaged near the allele"),
     "pll": ("Float", "pseudo-log-likelihood of an insertion or deletion minus that of the reference"),
+    "pll_mean": ("Float", "the same, a base: how many there are does not count"),
     "untrained_llr": ("Float", "control: llr of the same network with its initial weights"),
     "copied_llr": ("Float", "control: llr with the reference copied to the alternate, 0 for any model"),
     "trinucleotide": ("Float", "control: log ratio of the counts of both trinucleotides"),
     "cpg": ("Float", "control: 1 for a transition at a CpG"),
+    "gained": ("Integer", "control: bases of the alternate minus those of the reference, of insertions and deletions"),
     "tss_distance": ("Float", "control: bases to the nearest start of transcription"),
     "note": ("String", "why there is no score: " + ", ".join(REASONS)),
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import nan
 
 from caduceus.data import Allele, Genome, Intervals, Record, VariantFile, survey
 from caduceus.predict.controls import Composition, Starts
-from caduceus.predict.scoring import Scorer, Scoring, copied
-from caduceus.predict.variant_table import CHUNK, Scored, in_chunks, judge_for, scored
+from caduceus.predict.scoring import Score, Scorer, Scoring, copied
+from caduceus.predict.variant_table import CHUNK, in_chunks, judge_for
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.variant_facts import SplitOf, TruthOf
 from caduceus.recipes.variant_scoring import VariantScoring
@@ -71,40 +71,40 @@ class Work:
 
     def pieces(self, records: list[Record]) -> dict[str, bytes]:
         """What a chunk adds to each output."""
-        found = scored(records, self.judge, self.scorer)
-        alleles = [allele for each in found for allele in each.judged if isinstance(allele, Allele)]
-        control = iter(self._controls(alleles))
-        values = [self._values(each, lambda: next(control)) for each in found]
-        pairs = list(zip(records, values, strict=True))
+        judged = [(record, self.judge(record)) for record in records]
+        found = iter(self._columns([a for _, each in judged for a in each if isinstance(a, Allele)]))
+        pairs = [(record, self._values(record, each, found)) for record, each in judged]
         vcf, table = self.outputs
         return {
             vcf: as_bytes((vcf_line(r, v, self.file.is_vcf) for r, v in pairs), self.file.packed),
             table: as_bytes((table_lines(r, v) for r, v in pairs), False),
         }
 
-    def _controls(self, alleles: list[Allele]) -> list[dict[str, float]]:
+    def _columns(self, alleles: list[Allele]) -> list[dict[str, float]]:
+        """Scores and controls of each allele; copies of the reference are scored in the same go: they share passes."""
         substitutions = [a for a in alleles if len(a.ref) == len(a.alt)]
-        copies = self.scorer([copied(a) for a in substitutions]) if substitutions else []
-        fresh = self.untrained(substitutions) if self.untrained and substitutions else []
-        by_allele = {
-            a: {"copied_llr": copy.llr, "untrained_llr": fresh[i].llr if fresh else nan}
-            for i, (a, copy) in enumerate(zip(substitutions, copies, strict=True))
-        }
+        scores = self.scorer([*alleles, *map(copied, substitutions)])
+        fresh = self.untrained(substitutions) if self.untrained else [Score()] * len(substitutions)
+        controls = dict(zip(substitutions, zip(scores[len(alleles) :], fresh, strict=True), strict=True))
         found = []
-        for a in alleles:
-            trinucleotide, cpg = self.composition(a)
-            distance = self.starts(a) if self.starts else nan
-            counted = {"trinucleotide": trinucleotide, "cpg": cpg, "tss_distance": distance}
-            found.append({**by_allele.get(a, {}), **counted})
+        for allele, score in zip(alleles, scores, strict=False):
+            copy, untrained = controls.get(allele, (Score(), Score()))
+            control = {"copied_llr": copy.llr, "untrained_llr": untrained.llr}
+            trinucleotide, cpg = self.composition(allele)
+            distance = self.starts(allele) if self.starts else nan
+            gained = len(allele.alt) - len(allele.ref) or nan
+            counted = {"trinucleotide": trinucleotide, "cpg": cpg, "gained": gained, "tss_distance": distance}
+            found.append({**score._asdict(), **control, **counted})
         return found
 
-    def _values(self, each: Scored, next_control: Callable[[], dict[str, float]]) -> list[Values]:
-        truths = self.truth(each.record) if self.truth else [nan] * len(each.record.alts)
+    def _values(self, record: Record, judged: list[Allele | str], columns: Iterator[dict[str, float]]) -> list[Values]:
+        """Of each alternate allele of a record; those that are scored take the next of ``columns``."""
+        truths = self.truth(record) if self.truth else [nan] * len(record.alts)
         found = []
-        for judged, score, truth in zip(each.judged, each.scores, truths, strict=True):
-            if isinstance(judged, str):
-                found.append(Values({"truth": truth}, note=judged))
+        for each, truth in zip(judged, truths, strict=True):
+            if isinstance(each, str):
+                found.append(Values({"truth": truth}, note=each))
             else:
-                split = self.split(judged) if self.split else ""
-                found.append(Values({**score._asdict(), **next_control(), "truth": truth}, split))
+                split = self.split(each) if self.split else ""
+                found.append(Values({**next(columns), "truth": truth}, split))
         return found

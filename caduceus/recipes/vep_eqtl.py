@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from caduceus.recipes.asking import Asking
 from caduceus.recipes.run_dir import RunFolder
-from caduceus.recipes.schema import Results
+from caduceus.recipes.schema import Results, Seeds
 from caduceus.recipes.variant_scoring import Controls
 from caduceus.train.settings import Protocol
 
@@ -44,7 +44,7 @@ class VepEqtl(Asking):
     validation: float = Field(default=0.1, gt=0, lt=1)
     edges: tuple[int, ...] = Field(default=(30_000, 100_000), min_length=1)
     rows: int = Field(default=5_000, gt=1)
-    seeds: tuple[int, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
+    seeds: Seeds = (1, 2, 3, 4, 5)
     c: tuple[float, ...] = Field(default=(1.0, 5.0, 10.0), min_length=1)
     most_unknown: float = Field(default=0.005, gt=0, le=1)
     longest: int = Field(default=50, gt=0)

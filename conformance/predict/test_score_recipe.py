@@ -22,7 +22,7 @@ from caduceus.conformance.predict.conftest import CONTIGS
 from caduceus.conformance.predict.models import small
 from caduceus.conformance.predict.variant_files import HEADER, csv_text, vcf_text, write_variants
 from caduceus.data import VariantFile
-from caduceus.predict import Scoring, score_variants
+from caduceus.predict import Score, Scoring, score_variants
 from caduceus.predict import variant_table as tables
 from caduceus.recipes import score_variants as scoring
 from caduceus.recipes import variant_work as working
@@ -73,7 +73,7 @@ def test_scores_are_those_of_the_function_and_every_line_comes_through(folder: P
     rows = rows_of(folder / "out")
     table = score_variants(small(), genome, "variants.vcf", scoring=Scoring(window=33, radius=4, neighbours=2))
     assert [row["note"] for row in rows] == table["note"].tolist()
-    for name in ("llr", "ref_prob", "distance", "pll"):
+    for name in Score._fields:
         found = [float(row[name] or "nan") for row in rows]
         np.testing.assert_allclose(found, table[name], rtol=1e-4, atol=1e-5)
     assert {row["copied_llr"] for row in rows if row["llr"]} == {"0"}
