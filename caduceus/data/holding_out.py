@@ -42,13 +42,15 @@ def hold_out(data: Labelled, seed: int, *, share: float = 0.1, way: Way = "strat
 
 def _stratified(data: Labelled, seed: int, share: float) -> np.ndarray:
     strata = _strata(data)
-    rare = [name for name, count in Counter(strata).items() if count < 2]
+    # A set of labels that is too rare to have a row in a share has no share to keep.
+    least = ceil(1 / share) if data.problem == "multi_label_classification" else 2
+    rare = [name for name, count in Counter(strata).items() if count < least]
     if rare and data.problem == "single_label_classification":
         raise ValueError(
             f"{data.table.source}: class {', '.join(map(repr, rare))} has a single row, so it cannot be both trained "
             "and validated on; add rows, leave the class out, or give a validation file"
         )
-    # Sets of labels with a single row share a stratum: they have no share to keep.
+    # They share a stratum.
     strata = ["" if name in rare else name for name in strata]
     if Counter(strata)[""] == 1:
         strata = [name or next(other for other in strata if other) for name in strata]

@@ -32,6 +32,7 @@ class Labelled:
         labels: (n,) int64 class ids; (n, classes) int8 of 0 and 1; or (n, targets) float64.
         classes: names of the classes, or of the targets, in the order of the ids.
         problem: which of the three it is.
+        columns: that were read: of the sequences, then of the labels.
     """
 
     table: Table
@@ -39,6 +40,7 @@ class Labelled:
     labels: np.ndarray
     classes: tuple[str, ...]
     problem: Problem
+    columns: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -98,7 +100,7 @@ def labelled(
         classes: their names in the order of the ids; null: those that the table holds, in ``order``.
         order: "sorted": whole numbers by value, then names by alphabet, whatever the order of the rows; "listed": as
             they first come, which depends on how the file or folder is listed.
-        like: the training split, whose classes and columns count for this split too.
+        like: the training split, whose classes count for this split too, and whose columns as far as they are there.
 
     Raises:
         ValueError: a column is missing; a sequence is empty or holds what is no letter of DNA; a label is unknown,
@@ -111,9 +113,11 @@ def labelled(
     """
     if like is not None:
         problem, classes = like.problem, like.classes
-    sequences = _sequences(table, table.column(sequence or SEQUENCE_COLUMNS, "sequence"))
+    known = like.columns if like is not None else ()
+    bases = table.column(sequence or (*known[:1], *SEQUENCE_COLUMNS), "sequence")
+    sequences = _sequences(table, bases)
     if label is None or isinstance(label, str):
-        columns = [table.column(label or LABEL_COLUMNS, "label")]
+        columns = [table.column(label or (*known[1:], *LABEL_COLUMNS), "label")]
     else:
         columns = [table.column(name, "label") for name in label]
     if problem == "regression":
@@ -124,7 +128,7 @@ def labelled(
         names, labels = tuple(columns), _flags(table, columns)
     else:
         names, labels = _classes(table, columns[0], problem, classes, order)
-    return Labelled(table, sequences, labels, names, problem)
+    return Labelled(table, sequences, labels, names, problem, (bases, *columns))
 
 
 def class_order(names: Sequence[str], order: ClassOrder = "sorted") -> tuple[str, ...]:

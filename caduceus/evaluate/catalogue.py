@@ -57,6 +57,8 @@ class Official(_Fields):
         lr, batch: the grid that they choose from by validation.
         validation: "torch" and "hub" split off a tenth of training by a seed, as torch's random_split and Hugging
             Face's train_test_split do.
+        schedule: the rows whose steps the schedule of the learning rate is made for. The training ends before it, as
+            it does without the validation's tenth, and without the test split.
     """
 
     epochs: int
@@ -64,6 +66,7 @@ class Official(_Fields):
     lr: tuple[float, ...]
     batch: tuple[int, ...]
     validation: Literal["torch", "hub"]
+    schedule: Literal["train", "train and test"]
 
 
 class Comparable(_Fields):

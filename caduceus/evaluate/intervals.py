@@ -1,8 +1,9 @@
-"""How far a score may be from that of another test set of the same kind: bootstrap over the rows.
+"""How far a score may be from that of another test set and other seeds of the same kind: bootstrap over both.
 
 Rows of a test set are drawn with replacement; for a difference of two models both are scored on the same draws, since
 rows that are hard for one are hard for the other. Rows that belong together, such as those of one variant, are drawn
-together, as a group. Percentile intervals (Efron and Tibshirani 1993, chapter 13).
+together, as a group. The trainings of a model are drawn with replacement too, for a difference the same seeds of both.
+Percentile intervals (Efron and Tibshirani 1993, chapter 13); of few seeds they are somewhat too narrow.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class Draws:
         seeds = _as_list(predictions)
         rows = len(seeds[0])
         draw = _drawing(np.random.default_rng(seed), rows, groups)
-        drawn = [_mean(name, seeds, draw()) if rows else np.nan for _ in range(resamples)]
+        # Of a generator of their own: models of one seed and of several are compared on the same draws of rows.
+        which = np.random.default_rng([seed, 1]).integers(len(seeds), size=(resamples, len(seeds)))
+        drawn = [_mean(name, [seeds[i] for i in chosen], draw()) if rows else np.nan for chosen in which]
         return cls(seeds[0].truth, _mean(name, seeds, np.arange(rows)), np.array(drawn, dtype=float), seed)
 
     def minus(self, other: Draws) -> Draws:
@@ -110,7 +113,7 @@ def interval(
     seed: int = 0,
     groups: np.ndarray | None = None,
 ) -> Interval:
-    """A score with its interval; of several seeds of a model on the same rows, the mean over the seeds.
+    """A score with its interval; of several seeds of a model on the same rows, that of the mean over the seeds.
 
     Args:
         groups: (n,) int64, of which group each row is, if they are drawn by groups.

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import subprocess
 import sys
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import caduceus
 from caduceus.recipes.digest import sha256
 from caduceus.recipes.finetuning import Finetuning
 from caduceus.recipes.pretraining import Pretraining
 from caduceus.train import machine
 from caduceus.train.fit import precision
 
-PACKAGES = ("caduceus", "torch", "lightning", "numpy", "pydantic", "pyfaidx", "biopython", "safetensors")
+PACKAGES = ("caduceus", "torch", "lightning", "numpy", "pydantic", "pyfaidx", "biopython", "safetensors", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
@@ -32,12 +35,23 @@ def installed(package: str) -> str | None:
         return None
 
 
+def commit() -> str | None:
+    """Of the checkout that the library is imported from, "-dirty" where files of it differ; None outside of one."""
+    root = Path(caduceus.__file__).resolve().parents[1]
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        return None
+    asked = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
 def here_and_now(backend: str) -> dict[str, Any]:
     """What environment.json holds of any run: when, how, with what and where; ``backend`` by its name."""
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": sys.argv[1:],
         "versions": versions(),
+        "commit": commit(),
         "platform": platform.platform(),
         "backend": backend,
         "device": machine.device_name(),

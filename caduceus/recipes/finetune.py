@@ -9,6 +9,7 @@ from pathlib import Path
 from caduceus.checkpoint.files import CONFIG, PICKLED, SPEC, WEIGHTS
 from caduceus.evaluate.catalogue import suite
 from caduceus.recipes.environment import environment
+from caduceus.recipes.errors import Refused
 from caduceus.recipes.finetuning import Finetuning
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.run_dir import RunFolder
@@ -44,6 +45,7 @@ def run(recipe: Finetuning, folder: RunFolder) -> Results:
         else:
             failures = side_by_side(board.waiting, count, threads, board.note)
         if failures:
+            board.settle(failures)
             raise JobsFailed(failures, len(board.jobs))
         results = board.results()
         folder.finish(results)
@@ -78,6 +80,9 @@ def _prepared(recipe: Finetuning) -> tuple[Base, dict[str, TaskData], dict[str, 
     with refusing():
         base = load_base(recipe)
         tasks = {name: read_task(files, recipe.protocol, recipe.seed) for name, files in recipe.tasks.items()}
+    for first, second in recipe.contrasts:
+        if tasks[first].test.sequences != tasks[second].test.sequences:
+            raise Refused(f"contrasts compare {first} and {second}, which are tested on different rows")
     if recipe.suite is not None and (left := [name for name in suite(recipe.suite).tasks if name not in tasks]):
         say(f"suite  {recipe.suite}: {len(tasks)} tasks; left out: {', '.join(left)}")
     for name, data in tasks.items():

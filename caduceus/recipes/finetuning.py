@@ -62,6 +62,8 @@ class Finetuning(Tuning, Recipe):
             RC-canonical k-mers.
         grid: of the model, and of the same from random weights, in place of ``optimiser.lr`` and ``batch``; the
             authors' where the official protocol has one. null: none.
+        contrasts: pairs of tasks that are tested on the same rows, such as with another readout: by how much the model
+            is better on the first.
         resamples: of the bootstrap.
         jobs: trainings side by side, each a process with ``threads``; null: as many as the cores allow, on a CPU.
     """
@@ -83,6 +85,7 @@ class Finetuning(Tuning, Recipe):
     seeds: Seeds = (1, 2, 3)
     baselines: tuple[Baseline, ...] = ("untrained", "cnn", "kmers")
     grid: Grid | None = None
+    contrasts: tuple[tuple[str, str], ...] = ()
     resamples: int = Field(default=1000, ge=0)
     jobs: int | None = Field(default=None, gt=0)
 
@@ -120,6 +123,11 @@ class Finetuning(Tuning, Recipe):
             raise ValueError(
                 f"tuned is {self.tuned!r}, which is for a trained model; give its folder as model, or tuned: full"
             )
+        for pair in self.contrasts:
+            if unknown := [name for name in pair if name not in self.tasks]:
+                raise ValueError(f"contrasts name {unknown[0]!r}, expected one of {', '.join(self.tasks)}")
+            if len({self.tasks[name].measured for name in pair}) > 1:
+                raise ValueError(f"contrasts compare {' and '.join(pair)}, which have different metrics; give them one")
         for cell in self.cells:
             if self.per_device and cell.batch % self.per_device:
                 raise ValueError(f"per_device is {self.per_device}, expected a divisor of batch, {cell.batch}")

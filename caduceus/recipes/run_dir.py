@@ -71,8 +71,11 @@ class RunFolder:
         return (self.path / RESULTS).is_file()
 
     def begin(self, environment: dict[str, Any]) -> None:
-        """Make the folder and write which recipe runs in it, and where."""
+        """Make the folder and write which recipe runs in it, and where; where it ran before is kept under "earlier"."""
         self.path.mkdir(parents=True, exist_ok=True)
+        if before := self.environment():
+            last = {name: value for name, value in before.items() if name not in ("data", "earlier")}
+            environment = environment | {"earlier": [*before.get("earlier", []), last]}
         sweep(self.path)
         self.write(RECIPE, self.recipe.to_yaml())  # first: a folder without it is no run
         self.write(ENVIRONMENT, json_text(environment))

@@ -12,7 +12,7 @@ from caduceus.recipes.tuning_data import TaskData
 from caduceus.recipes.tuning_job import Job, all_jobs
 from caduceus.recipes.tuning_report import report
 from caduceus.recipes.tuning_report_task import Shown
-from caduceus.recipes.tuning_results import Arm, task_results
+from caduceus.recipes.tuning_results import Arm, contrasts, task_results
 from caduceus.recipes.tuning_table import TABLE, markdown, to_csv
 from caduceus.train.bar import say
 from caduceus.train.selection import read_curve
@@ -34,6 +34,7 @@ class Board:
         self._noted = len(self.jobs) - len(self.waiting)
         self._found: dict[str, dict[str, Any]] = {}
         self._shown: dict[str, Shown] = {}
+        self._failed: dict[str, str] = {}
         for task in tasks:
             self._score(task)
 
@@ -42,10 +43,24 @@ class Board:
         """Jobs that are not done."""
         return [job for job in self.jobs if not job.done]
 
+    def settle(self, failures: Mapping[str, str]) -> None:
+        """These jobs, by name, failed and are not waited for: their tasks are scored as they are, and it is told."""
+        self._failed = dict(failures)
+        for task in dict.fromkeys(job.task for job in self.jobs if job.name in failures):
+            self._score(task)
+        self.write()
+
     def results(self) -> Results:
         """Of every task that has a finished job."""
         tasks = {task: self._found[task] for task in self.tasks if task in self._found}
-        return {"protocol": self.recipe.protocol, "parameters": dict(self.parameters), "tasks": tasks}
+        shown = {task: each for task, each in self._shown.items() if each.complete and "model" in each.predictions}
+        finished = {task: each.predictions["model"] for task, each in shown.items()}
+        return {
+            "protocol": self.recipe.protocol,
+            "parameters": dict(self.parameters),
+            "tasks": tasks,
+            "contrasts": contrasts(self.recipe, finished),
+        }
 
     def note(self, job: Job) -> None:
         """A job is done: score its task, and write everything anew."""
@@ -74,8 +89,10 @@ class Board:
         arms = {name: arm for name, arm in by_arm.items() if arm is not None}
         if not arms:
             return
-        complete = all(job.done for job in own)
+        complete = all(job.done or job.name in self._failed for job in own)
         resamples = self.recipe.resamples if complete else 0
         self._found[task] = task_results(self.recipe, task, self.tasks[task], arms, resamples)
+        failed = {job.name: self._failed[job.name] for job in own if job.name in self._failed}
+        self._found[task]["notes"] += [f"{name} failed: {why}" for name, why in failed.items()]
         curves = {name: [read_curve(job.folder / CURVE) for job in arm.jobs] for name, arm in arms.items()}
         self._shown[task] = Shown(self.tasks[task], {n: arm.predictions for n, arm in arms.items()}, curves, complete)

@@ -56,8 +56,9 @@ class TaskData:
             yield from (f"{name}: {note.removeprefix(f'{split.table.source}: ')}" for note in split.notes(self.length))
         for name, counts in (("test", self.repeats.counts()), ("valid", self.valid_repeats)):
             if counts["exact"] or counts["reverse"]:
+                where = "training or validation" if name == "test" else "training"
                 yield (
-                    f"{counts['exact']} of {counts['of']:,} {name} sequences are in the training split too, "
+                    f"{counts['exact']} of {counts['of']:,} {name} sequences are in {where} too, "
                     f"{counts['reverse']} more as their reverse complement"
                 )
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from caduceus.data.finetuning import LabelledSamples, target_scale
 from caduceus.evaluate import cnn
+from caduceus.evaluate.catalogue import suite
 from caduceus.evaluate.kmers import KmerRidge
 from caduceus.evaluate.metrics import LOSSES, Predictions, score
 from caduceus.recipes.finetuning import Cell, Finetuning
@@ -63,12 +64,14 @@ class Job:
         return self.recipe.tasks[self.task]
 
     def settings(self) -> Tuning:
-        """What the training is told. The authors' CNN has settings of its own."""
+        """What the training is told. The authors' CNN has settings of its own; it is small, and gets no fewer epochs."""
         recipe = self.recipe
         told: dict[str, object] = {"seed": self.seed, "epochs": self.files.epochs or recipe.epochs}
         if self.arm == "cnn" and recipe.protocol == "official":
             told |= {"epochs": cnn.EPOCHS, "batch": cnn.BATCH, "per_device": None}
             told["optimiser"] = recipe.optimiser.model_copy(update={"lr": cnn.LR})
+        elif self.arm == "cnn":
+            told["epochs"] = max(self.files.epochs or recipe.epochs, cnn.EPOCHS)
         elif self.cell is not None:
             told |= {"batch": self.cell.batch}
             told["optimiser"] = recipe.optimiser.model_copy(update={"lr": self.cell.lr})
@@ -141,11 +144,20 @@ def _trained(job: Job, data: TaskData, base: Base, signals: Signals) -> Outcome:
     )
     train = make(data.train, training=True, reverses=built.reverses)
     select = _selecting(files)
-    tuned = tune(built.model, built.read, train, make(data.valid), job.settings(), job.folder, select, signals)
+    rows, settings = _scheduled(recipe, files, data), job.settings()
+    tuned = tune(built.model, built.read, train, make(data.valid), settings, job.folder, select, signals, rows)
     outputs = predict(built.model, built.read, make(data.test))
     if job.arm == "model":
         keep_model(built, job.folder, files, data, recipe.tuned)
     return Outcome(outputs, tuned.valid, tuned.epoch, tuned.seconds)
+
+
+def _scheduled(recipe: Finetuning, files: TaskFiles, data: TaskData) -> int | None:
+    """Rows that the schedule is made for where the authors do not take those that they train on."""
+    official = None if files.suite is None or recipe.protocol != "official" else suite(files.suite).official
+    if official is None or data.whole is None:
+        return None
+    return len(data.whole) + (len(data.test) if official.schedule == "train and test" else 0)
 
 
 def _selecting(files: TaskFiles) -> Callable[[np.ndarray, np.ndarray], float | None]:

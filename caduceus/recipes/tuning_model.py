@@ -92,9 +92,9 @@ def network(recipe: Finetuning, files: TaskFiles, data: TaskData, base: Base, ar
     head = finetuning_head(spec, outputs, readout=files.readout, conjoining=conjoining, pooling=recipe.pooling)
     weights = base.weights if arm == "model" else None
     model = finetuning_model(spec, head, weights, seed=seed, backend=base.kernels)
-    if arm == "model" and recipe.tuned == "probe":
+    if recipe.tuned == "probe":
         freeze_backbone(model)
-    if arm == "model" and recipe.tuned == "lora":
+    if recipe.tuned == "lora":
         add_lora(model, rank=recipe.adapters.rank, alpha=recipe.adapters.alpha, seed=seed)
     return Network(model, partial(class_outputs, head=head), CONJOINING[conjoining].reverses)
 

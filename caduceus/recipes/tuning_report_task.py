@@ -113,9 +113,9 @@ def _repeats(found: Found) -> Iterator[str]:
     counts = found["repeats"]
     total = sum(each[kind] for each in counts.values() for kind in ("exact", "reverse"))
     if not total:
-        yield '<p class="small">No test or validation sequence is in the training split, on either strand.</p>'
+        yield '<p class="small">No test sequence is in training or validation, and no validation sequence in training, on either strand.</p>'
         return
-    header = ("sequences also in the training split", "the same", "its reverse complement", "of")
+    header = ("sequences also in training, of test in validation too", "the same", "its reverse complement", "of")
     rows = (
         (f"{split} split", *(f"{counts[key][kind]:,}" for kind in ("exact", "reverse", "of")))
         for key, split in (("test", "test"), ("valid", "validation"))

@@ -91,6 +91,22 @@ def task_results(
     }
 
 
+def contrasts(recipe: Finetuning, predictions: Mapping[str, Sequence[Predictions]]) -> list[dict[str, Any]]:
+    """By how much the model is better on the first task of each pair, on the same rows and seeds.
+
+    Args:
+        predictions: of the model, a seed each, on the tasks that are finished.
+    """
+    found = []
+    for first, second in recipe.contrasts:
+        if first in predictions and second in predictions:
+            metric = recipe.tasks[first].measured
+            one, other = (Draws.of(metric, predictions[task], resamples=recipe.resamples) for task in (first, second))
+            ahead = other.minus(one) if metric in LOSSES else one.minus(other)
+            found.append({"first": first, "second": second, "metric": metric, "gain": ahead.interval().to_dict()})
+    return found
+
+
 def _by_seed(arm: Arm, metric: str, protocol: Protocol) -> dict[str, Any]:
     """What is told of each seed; under the official protocol also the score as the authors average it."""
     told: dict[str, Any] = {
@@ -131,12 +147,14 @@ def published(files: TaskFiles, protocol: Protocol, data: TaskData) -> dict[str,
         return {}
     task = known.tasks[files.of]
     trained = len(data.train) + (0 if files.valid is not None else len(data.valid))
-    here = {"train": trained, "train and test": trained + len(data.test)}
+    here = {"train": trained, "test": len(data.test), "train and test": trained + len(data.test)}
     against = None
     if not getattr(known.comparable, protocol):
         against = f"protocol {protocol}: {known.comparable.why}"
     elif not task.rows or any(here[part] != count for part, count in task.rows.items()):
         against = f"other rows: {here['train']:,} to train and {len(data.test):,} to test on, not the suite's"
+    elif files.max_length is not None and files.max_length < task.max_length:
+        against = f"sequences are cut to {files.max_length} bases, the suite's to {task.max_length}"
     elif files.measured != task.metric:
         against = f"another metric, {files.measured} for {task.metric}"
     return {

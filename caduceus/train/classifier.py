@@ -26,7 +26,7 @@ class SequenceModel(LightningModule):
 
     Args:
         read: (B, classes) out of what the model returns, as `caduceus.checkpoint.finetuning.class_outputs`.
-        steps: updates of the whole run.
+        steps: updates that the schedule of the learning rate is made for.
 
     Attributes:
         last: what the latest update saw. updated: whether the latest micro-batch ended with an update.

@@ -47,11 +47,15 @@ def tune(
     folder: Path,
     select: Select,
     signals: Signals,
+    scheduled: int | None = None,
 ) -> Tuned:
     """Train ``model`` in place, continuing from the newest checkpoint in ``folder``, and leave it as it was best.
 
     An epoch is as many whole batches as hold the training split; where it is no multiple of the batch, the last batch
     begins the next shuffle.
+
+    Args:
+        scheduled: rows whose epochs the schedule of the learning rate is made for; None: those of ``train``.
 
     Raises:
         Stopped: a signal came; a checkpoint holds what was done. FloatingPointError: the loss is not finite.
@@ -76,7 +80,8 @@ def tune(
         loader = Loader(train, plan, steps, settings.workers)
         signals.patient = True
         try:
-            module = SequenceModel(model, read, problem, settings, steps)
+            schedule = ceil((scheduled or len(train)) / plan.sequences) * settings.epochs
+            module = SequenceModel(model, read, problem, settings, schedule)
             trainer.fit(module, loader, ckpt_path=newest(folder / CHECKPOINTS), weights_only=True)
         finally:
             signals.patient = False

@@ -29,7 +29,7 @@ def test_a_run_gives_scores_gains_and_tables(capsys: pytest.CaptureFixture[str])
     write_recipe(model="trained")
     assert main(["run", "tune.yaml"]) == 0
     out = capsys.readouterr().out
-    assert "1 of 31 test sequences are in the training split too, 0 more as their reverse complement" in out
+    assert "1 of 31 test sequences are in training or validation too, 0 more as their reverse complement" in out
     found = results()["tasks"]["gc"]
     assert found["rows"] == {"train": 54, "valid": 6, "test": 31}
     assert found["repeats"]["test"] == {"exact": 1, "reverse": 0, "of": 31}
@@ -149,9 +149,43 @@ def test_on_the_rows_of_the_suite_the_protocol_and_the_metric_decide(
     files = TaskFiles.model_validate(suite_tasks(name, "folder", [task], {}, protocol, {})[task])
     counts = suite(name).task(task).rows
     train = counts.get("train", 1)
-    test = counts.get("train and test", train + 1) - train
+    test = counts.get("test", counts.get("train and test", train + 1) - train)
     data: Any = SimpleNamespace(train=range(train), valid=(), test=range(test))
     found = published(files, protocol, data)
     reason = found["not_comparable"]
     assert reason is None if against is None else reason.startswith(against)
     assert found["beside"] == ("averaged_over_batches" if protocol == "official" else "score")
+
+
+def test_a_cut_test_split_and_cut_sequences_are_not_comparable() -> None:
+    known = suite("gue").task("tf_2")
+    train, test = range(known.rows["train"]), range(known.rows["test"])
+    cut = TaskFiles.model_validate(suite_tasks("gue", "folder", ["tf_2"], {"tf_2": {"max_length": 20}}, "sound", {})["tf_2"])
+    whole = TaskFiles.model_validate(suite_tasks("gue", "folder", ["tf_2"], {}, "sound", {})["tf_2"])
+    for files, rows, reason in ((whole, range(10), "other rows"), (cut, test, "sequences are cut to 20 bases"), (whole, test, None)):
+        data: Any = SimpleNamespace(train=train, valid=(), test=rows)
+        found = published(files, "sound", data)["not_comparable"]
+        assert found is None if reason is None else found.startswith(reason)
+
+
+def test_two_heads_on_the_same_rows_are_compared() -> None:
+    both = {"train": "train.csv", "test": "test.csv", "label": "y"}
+    tasks = {"first": both | {"readout": "equivariant"}, "second": both}
+    write_recipe(tasks=tasks, baselines=[], contrasts=[["first", "second"]], seeds=[1, 2])
+    assert main(["run", "tune.yaml"]) == 0
+    (pair,) = results()["contrasts"]
+    score = {task: found["arms"]["model"]["score"]["value"] for task, found in results()["tasks"].items()}
+    assert pair["gain"]["value"] == pytest.approx(score["first"] - score["second"])
+    assert pair["gain"]["low"] <= pair["gain"]["value"] <= pair["gain"]["high"]
+    text = (run_folder() / "table.md").read_text()
+    assert "this model's MCC on first minus that on second, on the same rows: " in text
+
+
+def test_heads_on_different_rows_are_refused_before_training(capsys: pytest.CaptureFixture[str]) -> None:
+    both = {"train": "train.csv", "test": "test.csv", "label": "y"}
+    write_recipe(tasks={"first": both, "second": both | {"test": "train.csv"}}, contrasts=[["first", "second"]])
+    assert main(["run", "tune.yaml"]) == 2
+    assert "contrasts compare first and second, which are tested on different rows" in capsys.readouterr().err
+    write_recipe(tasks={"first": both}, contrasts=[["first", "third"]])
+    assert main(["run", "tune.yaml"]) == 2
+    assert "contrasts name 'third', expected one of first" in capsys.readouterr().err
