@@ -19,7 +19,17 @@ from caduceus.recipes.pretraining import Pretraining
 from caduceus.train import machine
 from caduceus.train.fit import precision
 
-PACKAGES = ("caduceus", "torch", "lightning", "numpy", "pydantic", "pyfaidx", "biopython", "safetensors", "scikit-learn")
+PACKAGES = (
+    "caduceus",
+    "torch",
+    "lightning",
+    "numpy",
+    "pydantic",
+    "pyfaidx",
+    "biopython",
+    "safetensors",
+    "scikit-learn",
+)
 
 
 def versions() -> dict[str, str]:

@@ -64,7 +64,7 @@ class Job:
         return self.recipe.tasks[self.task]
 
     def settings(self) -> Tuning:
-        """What the training is told. The authors' CNN has settings of its own; it is small, and gets no fewer epochs."""
+        """What the training is told. The authors' CNN has its own, or at least as many epochs."""
         recipe = self.recipe
         told: dict[str, object] = {"seed": self.seed, "epochs": self.files.epochs or recipe.epochs}
         if self.arm == "cnn" and recipe.protocol == "official":

@@ -113,7 +113,8 @@ def _repeats(found: Found) -> Iterator[str]:
     counts = found["repeats"]
     total = sum(each[kind] for each in counts.values() for kind in ("exact", "reverse"))
     if not total:
-        yield '<p class="small">No test sequence is in training or validation, and no validation sequence in training, on either strand.</p>'
+        none = "No test sequence is in training or validation, no validation sequence in training, on either strand."
+        yield f'<p class="small">{none}</p>'
         return
     header = ("sequences also in training, of test in validation too", "the same", "its reverse complement", "of")
     rows = (

@@ -97,8 +97,8 @@ def markdown(results: Results) -> str:
 
 HOW = (
     "Scores are means over the seeds, each of the whole test split, with bootstrap intervals over its rows "
-    "and the seeds; seeds: from the lowest to the highest. A gain is by how much this model is better than the row, on the "
-    "same draws."
+    "and the seeds; seeds: from the lowest to the highest. A gain is by how much this model is better than the row, on "
+    "the same draws."
 )
 
 
@@ -107,8 +107,8 @@ def notes(results: Results) -> Iterator[str]:
     for pair in results["contrasts"]:
         gain = {name: shown(value) for name, value in pair["gain"].items() if name in ("value", "low", "high")}
         yield (
-            f"this model's {spoken(pair['metric'])} on {pair['first']} minus that on {pair['second']}, on the same rows: "
-            f"{gain['value']} ({_range(gain['low'], gain['high'])})"
+            f"this model's {spoken(pair['metric'])} on {pair['first']} minus that on {pair['second']}, on the same rows"
+            f": {gain['value']} ({_range(gain['low'], gain['high'])})"
         )
     for task, found in results["tasks"].items():
         yield from (f"{task}: {note}" for note in found["notes"])

@@ -37,6 +37,14 @@ def test_a_test_split_takes_the_classes_of_training(table: Write) -> None:
         labelled(table("test.csv", "seq,label\nA,d\n"), like=train)
 
 
+def test_a_test_split_is_read_by_the_columns_of_training(table: Write) -> None:
+    train = labelled(table("train.csv", "seq,target\nA,0.1\nC,0.2\n"), problem="regression")
+    test = labelled(table("test.csv", "sequence,seq,label,target\nTT,AA,7,0.3\n"), like=train)
+    assert (test.sequences, test.classes, test.labels.tolist()) == (["AA"], ("target",), [[0.3]])
+    renamed = labelled(table("test.csv", "dna,label\nTT,7\n"), like=train)
+    assert renamed.labels.tolist() == [[7.0]], "where there is no such column, as without training"
+
+
 def test_several_labels_as_columns_and_as_a_list(table: Write) -> None:
     columns = table("a.csv", "seq,x,y\nA,1,0\nC,0,0\nG,true,1\n")
     flags = labelled(columns, problem="multi_label_classification", label=["x", "y"])

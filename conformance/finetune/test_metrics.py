@@ -158,6 +158,22 @@ def test_seeds_are_averaged_before_they_are_compared() -> None:
     assert found.value == pytest.approx(np.mean([score("mcc", one) for one in seeds]))
 
 
+def test_an_interval_of_a_gain_knows_that_seeds_disagree() -> None:
+    """On rows that hardly matter, seeds that gain, lose and gain again leave zero inside."""
+    truth = np.arange(4000) % 2
+    base = [_noisy(truth, 0.2, seed=i) for i in range(3)]
+    uneven = [_noisy(truth, wrong, seed=10 + i) for i, wrong in enumerate((0.1, 0.24, 0.15))]
+    found = difference("accuracy", uneven, base, resamples=400)
+    assert found.value is not None
+    assert found.low is not None
+    assert found.value > 0.02
+    assert found.low < 0, "each seed by itself is told from zero by its rows"
+    even = [_noisy(truth, 0.16, seed=10 + i) for i in range(3)]
+    steady = difference("accuracy", even, base, resamples=400)
+    assert steady.low is not None
+    assert steady.low > 0
+
+
 def test_draws_without_a_score_are_counted() -> None:
     found = interval("mcc", says([0, 0, 0, 1], [0, 0, 1, 1]), resamples=200, seed=3)
     assert 0.2 < found.undefined / 200 < 0.45, "a draw lacks the last row with a chance of (3/4)^4"

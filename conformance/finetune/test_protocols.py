@@ -100,3 +100,31 @@ def test_jobs_are_told_their_pair_and_the_cnn_of_the_authors_its_own() -> None:
     assert [(s.optimiser.lr, s.batch, s.epochs) for s in told.values()] == [(0.1, 4, 7), (0.001, 64, 10), (0.02, 10, 7)]
     names = [job.name for job in all_jobs(recipe, Path("run"))]
     assert names == ["gc/model-1-lr0.1-batch4", "gc/model-2-lr0.1-batch4", "gc/cnn-1", "gc/cnn-2", "gc/kmers-1"]
+
+
+def test_under_sound_the_cnn_gets_no_fewer_epochs_than_its_authors_give_it() -> None:
+    for epochs, expected in ((3, 10), (12, 12)):
+        recipe = loaded(epochs=epochs, baselines=["cnn"])
+        told = {job.arm: job.settings().epochs for job in all_jobs(recipe, Path("run"))}
+        assert told == {"model": epochs, "cnn": expected}
+
+
+def test_the_authors_schedule_counts_rows_that_are_not_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    def noted(*arguments: Any) -> Any:
+        given.append((len(arguments[2]), arguments[8]))
+        raise OSError("enough")
+
+    monkeypatch.setattr(tuning_job, "tune", noted)
+    place = Path("suite/human_enhancers_cohn")
+    for split in ("train", "test"):
+        for name in ("negative", "positive"):
+            (place / split / name).mkdir(parents=True)
+            for i in range(20 if split == "train" else 6):
+                (place / split / name / f"{i}.txt").write_text("ACGTACGTAC")
+    told = {"suite": "genomic_benchmarks", "folder": "suite", "only": ["human_enhancers_cohn"], "tasks": {}}
+    for protocol in ("official", "sound"):
+        write_recipe(**told, protocol=protocol, baselines=[], seeds=[1], grid=None)
+        assert main(["run", "tune.yaml"]) == 1
+    assert given == [(36, 52), (36, None)], "40 rows of training and 12 of test; a tenth validates"

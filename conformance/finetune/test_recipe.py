@@ -160,9 +160,15 @@ def test_on_the_rows_of_the_suite_the_protocol_and_the_metric_decide(
 def test_a_cut_test_split_and_cut_sequences_are_not_comparable() -> None:
     known = suite("gue").task("tf_2")
     train, test = range(known.rows["train"]), range(known.rows["test"])
-    cut = TaskFiles.model_validate(suite_tasks("gue", "folder", ["tf_2"], {"tf_2": {"max_length": 20}}, "sound", {})["tf_2"])
+    cut = TaskFiles.model_validate(
+        suite_tasks("gue", "folder", ["tf_2"], {"tf_2": {"max_length": 20}}, "sound", {})["tf_2"]
+    )
     whole = TaskFiles.model_validate(suite_tasks("gue", "folder", ["tf_2"], {}, "sound", {})["tf_2"])
-    for files, rows, reason in ((whole, range(10), "other rows"), (cut, test, "sequences are cut to 20 bases"), (whole, test, None)):
+    for files, rows, reason in (
+        (whole, range(10), "other rows"),
+        (cut, test, "sequences are cut to 20 bases"),
+        (whole, test, None),
+    ):
         data: Any = SimpleNamespace(train=train, valid=(), test=rows)
         found = published(files, "sound", data)["not_comparable"]
         assert found is None if reason is None else found.startswith(reason)

@@ -104,6 +104,13 @@ def test_rare_sets_of_labels_and_numbers_can_be_held_out() -> None:
     assert parts == [0, 1, 2, 3, 4], "a row of each fifth"
 
 
+def test_many_rare_sets_of_labels_do_not_take_rows_from_training() -> None:
+    names = np.array(list("abcdefgh"))
+    sets = [";".join(names[flags]) for flags in np.random.default_rng(1).random((400, 8)) < 0.5]
+    train, valid = hold_out(make([("A", y) for y in sets], problem="multi_label_classification"), 0)
+    assert (len(train), len(valid)) == (360, 40)
+
+
 @pytest.mark.parametrize("rows", [7, 10, 19, 101])
 def test_the_official_part_of_genomic_benchmarks_is_that_of_random_split(rows: int) -> None:
     data = make([("A" * (i + 1), "a") for i in range(rows)])

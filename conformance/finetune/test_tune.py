@@ -108,6 +108,29 @@ def test_the_weights_of_the_best_epoch_come_back(tmp_path: Path) -> None:
     assert not torch.equal(heads[1], heads[4])
 
 
+def test_a_run_continues_inside_an_epoch(tmp_path: Path) -> None:
+    whole, read = headed()
+    expected = run(whole, read, tmp_path / "whole")
+    data, signals, steps = splits(rows()), Signals(), []
+
+    def stopping(outputs: torch.Tensor) -> Any:
+        steps.append(1)
+        if torch.is_grad_enabled() and sum(steps) == 11:  # an epoch has 6 steps; 3 more calls validate
+            signals.received = signal.SIGTERM
+        return read(outputs)
+
+    model, _ = headed()
+    select = by("mcc", "single_label_classification")
+    with pytest.raises(Stopped, match=r"stopped at step 8 of 18"):
+        tune(model, stopping, *data, SETTINGS, tmp_path / "parts", select, signals)
+    model, _ = headed()
+    found = tune(model, read, *data, SETTINGS, tmp_path / "parts", select, Signals())
+    timeless = [{**row, "seconds": 0} for row in found.curve]
+    assert timeless == [{**row, "seconds": 0} for row in expected.curve]
+    for name, value in whole.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
+
+
 def test_a_run_continues_where_it_stopped(tmp_path: Path) -> None:
     whole, read = headed()
     expected = run(whole, read, tmp_path / "whole")
@@ -221,3 +244,22 @@ def test_the_learning_rate_is_the_authors() -> None:
     assert rates[9] == pytest.approx(1e-6 + 9 * (2e-3 - 1e-6) / 10)
     assert rates[10] == pytest.approx(2e-4 + 0.5 * 1.8e-3 * (1 + np.cos(np.pi * 0.01)))
     assert rates[1000] == pytest.approx(2e-4)
+
+
+@pytest.mark.parametrize(("scheduled", "steps"), [(None, 18), (60, 24)])
+def test_a_schedule_of_more_rows_is_not_at_its_end_when_training_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduled: int | None, steps: int
+) -> None:
+    rates: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def noted(self: Any, *given: Any, **named: Any) -> Any:
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *given, **named)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", noted)
+    model, read = headed()
+    select = by("mcc", "single_label_classification")
+    tune(model, read, *splits(rows()), SETTINGS, tmp_path, select, Signals(), scheduled)
+    # 42 rows, 8 a step, 3 epochs
+    assert rates == pytest.approx([tuning_rate(i, SETTINGS, steps) for i in range(18)])

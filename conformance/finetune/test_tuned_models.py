@@ -12,7 +12,7 @@ import pytest
 
 import caduceus
 from caduceus.conformance.finetune.small_runs import run_folder, write_model, write_recipe
-from caduceus.recipes import tuning_model, tuning_report
+from caduceus.recipes import tuning_job, tuning_model, tuning_report
 from caduceus.recipes.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -99,3 +99,19 @@ def test_a_tuned_regression_gives_numbers_that_its_scale_turns_into_the_targets(
 
 def _split(line: str) -> list[str]:
     return line.split(",")
+
+
+def test_the_untrained_network_beside_a_probe_is_probed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model()
+    trained = {}
+    tune = tuning_job.tune
+
+    def noted(model: Any, *rest: Any) -> Any:
+        trained[rest[4].name] = [name for name, p in model.named_parameters() if p.requires_grad]
+        return tune(model, *rest)
+
+    monkeypatch.setattr(tuning_job, "tune", noted)
+    write_recipe(model="trained", tuned="probe", baselines=["untrained"], seeds=[1])
+    assert main(["run", "tune.yaml"]) == 0
+    assert trained["untrained-1"] == trained["model-1"]
+    assert all(name.startswith("head") for name in trained["model-1"])
