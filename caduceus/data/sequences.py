@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
+from caduceus.data.bed import opened, regions
 from caduceus.data.genome import Genome
+from caduceus.data.tables import long_fields
 from caduceus.data.variants import ContigNames
 from caduceus.symmetry import reverse_complement
 
@@ -39,7 +39,7 @@ def fasta_sequences(path: str | os.PathLike[str]) -> Iterator[Named]:
         FileNotFoundError: there is no such file. ValueError: it holds no record, or one without sequence.
     """
     count = 0
-    with _opened(path) as file:
+    with opened(path) as file:
         for title, sequence in SimpleFastaParser(file):
             name = title.split()[0] if title.split() else f"record {count + 1}"
             if not sequence:
@@ -56,7 +56,7 @@ def table_sequences(path: str | os.PathLike[str], column: str = "sequence") -> I
     Raises:
         FileNotFoundError: there is no such file. ValueError: it has no such column, or a row without sequence.
     """
-    with _opened(path) as file:
+    with opened(path) as file, long_fields():
         head = file.readline()
         separator = "\t" if "\t" in head else ","
         columns = next(csv.reader([head.strip("\ufeff\r\n")], delimiter=separator), [])
@@ -64,10 +64,13 @@ def table_sequences(path: str | os.PathLike[str], column: str = "sequence") -> I
             raise ValueError(f"{path} has no column {column!r}; it has {', '.join(columns) or 'none'}")
         at = columns.index(column)
         named = next((columns.index(name) for name in ("name", "id") if name in columns), None)
-        for number, row in enumerate(csv.reader(file, delimiter=separator), 1):
-            if len(row) <= at or not row[at].strip():
-                raise ValueError(f"{path}: row {number} has no {column}")
-            yield Named(str(number) if named is None else row[named], row[at].strip())
+        try:
+            for number, row in enumerate(csv.reader(file, delimiter=separator), 1):
+                if len(row) <= at or not row[at].strip():
+                    raise ValueError(f"{path}: row {number} has no {column}")
+                yield Named(str(number) if named is None else row[named], row[at].strip())
+        except csv.Error as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def region_sequences(bed: str | os.PathLike[str], genome: Genome) -> Iterator[Named]:
@@ -86,30 +89,15 @@ def bed_regions(bed: str | os.PathLike[str], genome: Genome) -> Iterator[Region]
     """
     names = ContigNames(genome.contigs)
     count = 0
-    with _opened(bed) as file:
-        for number, line in enumerate(file, 1):
-            fields = line.split()
-            if not fields or fields[0].startswith("#") or fields[0] in ("track", "browser"):
-                continue
-            if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()):
-                raise ValueError(f"{bed}: line {number}: expected contig, start, end, got {line.strip()!r}")
-            contig, start, end = names.find(fields[0]) or fields[0], int(fields[1]), int(fields[2])
-            try:
-                genome.check(contig, start, end)
-            except ValueError as error:
-                raise ValueError(f"{bed}: line {number}: {error}") from error
-            if start == end:
-                raise ValueError(f"{bed}: line {number}: {contig}:{start}-{end} is empty")
-            count += 1
-            yield Region(contig, start, end, fields[5:6] == ["-"])
+    for number, fields in regions(bed):
+        contig, start, end = names.find(fields[0]) or fields[0], int(fields[1]), int(fields[2])
+        try:
+            genome.check(contig, start, end)
+        except ValueError as error:
+            raise ValueError(f"{bed}: line {number}: {error}") from error
+        if start == end:
+            raise ValueError(f"{bed}: line {number}: {contig}:{start}-{end} is empty")
+        count += 1
+        yield Region(contig, start, end, fields[5:6] == ["-"])
     if not count:
         raise ValueError(f"{bed} has no regions, expected at least one line: contig, start, end")
-
-
-def _opened(path: str | os.PathLike[str]) -> TextIO:
-    source = Path(path).expanduser()
-    if not source.is_file():
-        raise FileNotFoundError(f"no file at {source}")
-    with source.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(source, "rt", encoding="utf-8") if packed else source.open(encoding="utf-8", newline="")

@@ -128,7 +128,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _read_separated(path: Path) -> Table:
     delimiter = _DELIMITERS[Path(path.name.lower().removesuffix(".gz")).suffix]
-    with _opened(path) as file, _long_fields():
+    with _opened(path) as file, long_fields():
         rows = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             header = next(rows, [])
@@ -157,7 +157,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 
 @contextmanager
-def _long_fields() -> Iterator[None]:
+def long_fields() -> Iterator[None]:
     """A field may hold a whole sequence: csv's own limit of 131,072 characters is lifted meanwhile."""
     before = csv.field_size_limit(sys.maxsize)
     try:

@@ -80,6 +80,7 @@ class VariantFile:
             raise ValueError(f"{self.path} is BCF, expected VCF; convert it by: bcftools view -O z")
         self.is_vcf = last.startswith("#CHROM\t") or first.startswith("##fileformat=VCF")
         self.header: tuple[str, ...] = tuple(header) if self.is_vcf else ()
+        self._before = len(header)
         self._separator = "\t" if self.is_vcf or "\t" in last else ";" if ";" in last else ","
         self.columns = tuple(next(csv.reader([last.removeprefix("\ufeff")], delimiter=self._separator), []))
         self._where = self._places()
@@ -130,12 +131,11 @@ class VariantFile:
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """Number and text of the lines that hold records."""
-        header = len(self.header) if self.is_vcf else 1
         try:
             with self._opened() as file:
                 for number, line in enumerate(file, 1):
                     text = line.rstrip("\r\n")
-                    if number > header and text:
+                    if number > self._before and text:
                         yield number, text
         except (OSError, EOFError, zlib.error) as error:
             raise ValueError(f"{self.path} is cut off or damaged: {error}") from error

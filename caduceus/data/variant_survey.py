@@ -91,14 +91,16 @@ def survey(records: Iterable[Record], judge: Judge, *, most_mismatched: float = 
 def _refuse(found: Survey, genome: Genome, most_mismatched: float) -> None:
     if not found.records:
         raise ValueError("the file holds no variants")
-    if found.reasons["no_contig"] == found.alleles:
+    if not found.scored and found.reasons["no_contig"]:
         theirs, ours = ", ".join(sorted(found.unknown)[:5]), ", ".join(list(genome.contigs)[:5])
-        raise ValueError(f"no variant lies on a contig of {genome.path.name}: variants are on {theirs}; it has {ours}")
+        raise ValueError(
+            f"nothing to score lies on a contig of {genome.path.name}: variants are on {theirs}; it has {ours}"
+        )
     if found.mismatched > most_mismatched:
         raise ValueError(
             f"{found.reasons['mismatch']:,} alleles ({found.mismatched:.1%}) have another reference than "
-            f"{genome.path.name}, at most {most_mismatched:.1%} are allowed: is it the same assembly? First:\n  "
-            + "\n  ".join(found.examples)
+            f"{genome.path.name}, at most {most_mismatched:.1%} are allowed: is it the same "
+            "assembly, and do positions count from 1? First:\n  " + "\n  ".join(found.examples)
         )
 
 

@@ -9,7 +9,6 @@ untrained_llr   the llr of the same network with its initial weights
 
 from __future__ import annotations
 
-import gzip
 import os
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from caduceus.alphabet import BASES, tokenize
 from caduceus.data import Allele, Bases, ContextModel, ContigNames, Genome, IntervalIds, Intervals
+from caduceus.data.bed import regions
 
 _PIECE = 1 << 16
 _TRANSITIONS = {("C", "T"), ("G", "A")}
@@ -96,17 +96,9 @@ class Starts:
 def _starts(path: Path) -> Iterator[tuple[str, int]]:
     if not path.is_file():
         raise FileNotFoundError(f"no genes at {path}; expected a BED file: contig, start, end, name, score, strand")
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rt") if packed else path.open() as lines:
-        for number, line in enumerate(lines, 1):
-            fields = line.split()
-            if not fields or fields[0].startswith("#") or fields[0] in ("track", "browser"):
-                continue
-            if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()):
-                raise ValueError(f"{path}: line {number}: expected contig, start, end, got {line.strip()!r}")
-            strand = fields[5] if len(fields) > 5 else "."
-            if strand != "-":
-                yield fields[0], int(fields[1])
-            if strand != "+":
-                yield fields[0], int(fields[2]) - 1
+    for _, fields in regions(path):
+        strand = fields[5] if len(fields) > 5 else "."
+        if strand != "-":
+            yield fields[0], int(fields[1])
+        if strand != "+":
+            yield fields[0], int(fields[2]) - 1

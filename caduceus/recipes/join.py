@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import yaml
+from Bio.bgzf import BgzfBlocks
 
 from caduceus.data import VariantFile
 from caduceus.recipes.errors import Refused
-from caduceus.recipes.run_dir import RECIPE, RESULTS
-from caduceus.recipes.variant_text import BGZF_END, as_bytes, table_header
+from caduceus.recipes.run_dir import ENVIRONMENT, RECIPE, REPORT, RESULTS, json_text
+from caduceus.recipes.variant_ranking import ranking
+from caduceus.recipes.variant_report import report
+from caduceus.recipes.variant_scoring import VariantScoring
+from caduceus.recipes.variant_text import BGZF_END, TABLE_FILE, as_bytes, table_header
 from caduceus.train.files import written_whole
 
 _COPIED_AT_ONCE = 1 << 20
@@ -29,7 +34,27 @@ def join(runs: list[Path], out: Path) -> str:
         with written_whole(out / name) as file:
             for number, run in enumerate(ordered):
                 _append(file, run / name, first=number == 0, last=number == len(ordered) - 1)
-    return f"{len(ordered)} shards joined: " + ", ".join(str(out / name) for name in names)
+    return f"{len(ordered)} shards joined: " + ", ".join(str(out / name) for name in [*names, *_told(ordered, out)])
+
+
+def _told(runs: list[Path], out: Path) -> tuple[str, str]:
+    """results.json and report.html of the whole, as one run writes them."""
+    fields = yaml.safe_load((runs[0] / RECIPE).read_text(encoding="utf-8"))
+    recipe = VariantScoring.model_validate(fields | {"shard": "1/1"})
+    each = [json.loads((run / RESULTS).read_text(encoding="utf-8")) for run in runs]
+    total, seconds = (sum(one[name] for one in each) for name in ("records_of_shard", "seconds"))
+    rate = 60 * total / seconds if seconds else 0.0
+    results = each[0] | {"shard": "1/1", "records_of_shard": total, "seconds": seconds, "per_minute": rate}
+    if recipe.truth:
+        results["ranking"] = ranking(out / TABLE_FILE, recipe.truth)
+    surroundings = json.loads((runs[0] / ENVIRONMENT).read_text(encoding="utf-8"))
+    for name, text in (
+        (RESULTS, json_text(results)),
+        (REPORT, report(recipe, results, out / TABLE_FILE, surroundings)),
+    ):
+        with written_whole(out / name) as file:
+            file.write(text.encode())
+    return RESULTS, REPORT
 
 
 def _ordered(runs: list[Path]) -> list[Path]:
@@ -42,11 +67,11 @@ def _ordered(runs: list[Path]) -> list[Path]:
         recipe = yaml.safe_load((run / RECIPE).read_text(encoding="utf-8"))
         if recipe.get("task") != "variants":
             raise Refused(f"{run} is a run of task {recipe.get('task')}, expected variants")
-        which, count = map(int, recipe.pop("shard").split("/"))
-        recipe["shards"] = count
-        first = first or recipe
-        if recipe != first:
-            differing = sorted(key for key in recipe if recipe[key] != first.get(key))
+        which, count = map(int, recipe["shard"].split("/"))
+        part = _comparable(recipe, run) | {"shards": count}
+        first = first or part
+        if part != first:
+            differing = sorted(key for key in part.keys() | first.keys() if part.get(key) != first.get(key))
             raise Refused(f"{run} differs from {runs[0]} in {', '.join(differing)}: they are not parts of one run")
         if which in found:
             raise Refused(f"shard {which}/{count} is given twice: {found[which]} and {run}")
@@ -56,12 +81,23 @@ def _ordered(runs: list[Path]) -> list[Path]:
     return [found[i] for i in sorted(found)]
 
 
+def _comparable(recipe: dict[str, Any], run: Path) -> dict[str, object]:
+    """What parts of one run have in common: the fields of the recipe, and what its files hold, wherever they lie."""
+    paths = ("model", "fasta", "variants", "intervals")
+    fields = {
+        name: value for name, value in recipe.items() if name not in ("shard", "name", "about", "threads", *paths)
+    }
+    fields["controls"] = {name: value for name, value in recipe["controls"].items() if name != "genes"}
+    data = json.loads((run / ENVIRONMENT).read_text(encoding="utf-8"))["data"]
+    return fields | {name: held["sha256"] for name, held in data.items()}
+
+
 def _append(file: BinaryIO, path: Path, first: bool, last: bool) -> None:
     """Copy a shard: the header only of the first, the end mark of BGZF only of the last."""
     packed = path.suffix == ".gz"
-    begin = 0 if first else len(_header(path, packed))
     end = path.stat().st_size - (len(BGZF_END) if packed and not last else 0)
     with path.open("rb") as shard:
+        begin = 0 if first else _header_ends(path, shard, packed)
         shard.seek(begin)
         while begin < end:
             piece = shard.read(min(_COPIED_AT_ONCE, end - begin))
@@ -69,7 +105,15 @@ def _append(file: BinaryIO, path: Path, first: bool, last: bool) -> None:
             begin += len(piece)
 
 
-def _header(path: Path, packed: bool) -> bytes:
-    if path.suffix == ".tsv":
-        return table_header().encode()
-    return as_bytes([line + "\n" for line in VariantFile(path).header], packed)
+def _header_ends(path: Path, shard: BinaryIO, packed: bool) -> int:
+    """Where the records begin: what holds the header is in blocks of its own, however well they were deflated."""
+    lines = [table_header()] if path.name == TABLE_FILE else [line + "\n" for line in VariantFile(path).header]
+    size = len(as_bytes(lines, False))
+    if not packed:
+        return size
+    for start, length, _, held in BgzfBlocks(shard):
+        if size <= 0:
+            return int(start)
+        size -= held
+        end = start + length
+    return int(end)

@@ -9,7 +9,10 @@ from typing import Any
 from caduceus.recipes.schema import Recipe
 from caduceus.recipes.style import STYLE
 
-NO_PICTURE = "The picture needs matplotlib: <code>pip install 'caduceus[plots]'</code>, then run the recipe again."
+NO_PICTURE = (
+    "The picture needs matplotlib: <code>pip install 'caduceus[plots]'</code>, then run the recipe with another "
+    "<code>--out</code>."
+)
 _AGAIN = '<meta http-equiv="refresh" content="60">\n'
 _FACTS = ("started", "platform", "processor", "device", "jobs", "threads", "backend", "precision", "seed")
 

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from caduceus.recipes.digest import sha256
 from caduceus.recipes.errors import Refused
 from caduceus.recipes.schema import Recipe, Results
 from caduceus.train.files import is_part, sweep, written_whole
@@ -97,6 +98,11 @@ class RunFolder:
             )
 
     def results(self) -> Results:
+        """Of a finished run; Refused where a file that it read, and that is newer than they are, has changed."""
+        finished = (self.path / RESULTS).stat().st_mtime
+        read = self.environment().get("data", {})
+        newer = {name: held for name, held in read.items() if _changed_at(Path(held["path"])) > finished}
+        self.refuse_other_files({name: {"sha256": sha256(Path(held["path"]))} for name, held in newer.items()})
         found: Results = json.loads((self.path / RESULTS).read_text(encoding="utf-8"))
         return found
 
@@ -107,6 +113,11 @@ class RunFolder:
         """Write a file that is there whole or not at all."""
         with written_whole(self.path / name) as file:
             file.write(text.encode())
+
+
+def _changed_at(path: Path) -> float:
+    """When the file was last written or put there; 0 for one that is gone."""
+    return max(path.stat().st_mtime, path.stat().st_ctime) if path.is_file() else 0.0
 
 
 def json_text(value: dict[str, Any]) -> str:

@@ -13,7 +13,8 @@ from caduceus.recipes.schema import Results
 from caduceus.recipes.variant_ranking import ranking
 from caduceus.recipes.variant_report import report
 from caduceus.recipes.variant_scoring import VariantScoring
-from caduceus.recipes.variant_work import TABLE, Work
+from caduceus.recipes.variant_text import TABLE_FILE
+from caduceus.recipes.variant_work import Work
 from caduceus.train.bar import say
 from caduceus.train.signals import Signals
 
@@ -30,7 +31,7 @@ def run(recipe: VariantScoring, files: dict[str, str], folder: RunFolder) -> Res
         progress = _score(work, outputs, signals)
         outputs.finish(work.ending())
         results = _results(work, folder.path, progress)
-        folder.write(REPORT, report(recipe, results, folder.path / TABLE, folder.environment()))
+        folder.write(REPORT, report(recipe, results, folder.path / TABLE_FILE, folder.environment()))
         folder.finish(results)
         outputs.forget()
         return results
@@ -69,7 +70,7 @@ def _results(work: Work, folder: Path, progress: Progress) -> Results:
         "outputs": [*work.outputs, REPORT],
     }
     if work.recipe.truth:
-        results["ranking"] = ranking(folder / TABLE, work.recipe.truth)
+        results["ranking"] = ranking(folder / TABLE_FILE, work.recipe.truth)
     return results
 
 

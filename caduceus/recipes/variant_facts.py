@@ -53,9 +53,20 @@ class TruthOf:
         if self._is_vcf:
             entries = (entry.partition("=") for entry in text.split(";"))
             text = next((value for name, _, value in entries if name == self.truth.field), "")
-        given = text.split(",")
-        each = given if len(given) == len(record.alts) else given[:1] * len(record.alts)
+        given, alts = text.split(","), len(record.alts)
+        # One for all, one each, or the reference's first (Number=R); of any other number, nobody knows whose they are.
+        each = {1: given * alts, alts: given, alts + 1: given[1:]}.get(len(given), [""] * alts)
         return [self._told(_number(value)) for value in each]
+
+    def refuse_none(self, file: VariantFile) -> None:
+        """ValueError unless some allele of the file has a truth; what is read until then is little, where one has."""
+        first = None
+        for record in file:
+            first = first or record
+            if not all(np.isnan(self(record))):
+                return
+        seen = "" if first is None else f"; line {first.line} has {first.fields[self._column][:100]!r}"
+        raise ValueError(f"{file.path} has no number in {self.truth.field!r}, given as truth.field{seen}")
 
     def _told(self, number: float) -> float:
         above, below = self.truth.above, self.truth.below

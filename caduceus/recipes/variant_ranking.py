@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ EXPECTED = {
     "pll": -1,
     "pll_mean": -1,
     "untrained_llr": -1,
+    "untrained_distance": 1,
+    "untrained_pll_mean": -1,
     "copied_llr": -1,
     "trinucleotide": -1,
     "cpg": -1,
@@ -104,16 +107,16 @@ _TRAIN, _OTHER = 1, 2
 def _columns(table: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Numbers of each column (n,) float64; of split 1 for train, 2 for another, 0 for none."""
     wanted = [*list(COLUMNS)[:-1], "truth"]
-    rows: list[list[float]] = []
-    splits: list[int] = []
+    columns = [array("d") for _ in wanted]  # of eight bytes each, where lists of numbers would take thirty
+    splits = array("b")
     with table.open(encoding="utf-8", errors="surrogateescape") as file:
         names = next(file).rstrip("\n").split("\t")
         at, split = [names.index(name) for name in wanted], names.index("split")
         for line in file:
             fields = line.rstrip("\n").split("\t")
             if fields[at[-1]]:
-                rows.append([float(fields[i] or "nan") for i in at])
+                for column, i in zip(columns, at, strict=True):
+                    column.append(float(fields[i] or "nan"))
                 splits.append(_TRAIN if fields[split] == "train" else _OTHER if fields[split] else 0)
-    values = np.array(rows, dtype=np.float64).reshape(-1, len(wanted))
-    yield from zip(wanted, values.T, strict=True)
+    yield from zip(wanted, map(np.array, columns), strict=True)
     yield "split", np.array(splits, dtype=np.int8)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Recipe, Results
+from caduceus.recipes.variant_text import COLUMNS
 
-_CONTROLS = {"untrained_llr", "copied_llr", "trinucleotide", "cpg", "gained", "tss_distance"}
+_CONTROLS = {name for name, (_, about) in COLUMNS.items() if about.startswith("control:")}
 
 
 def table(recipe: Recipe, folder: RunFolder, results: Results) -> str:

@@ -21,6 +21,8 @@ COLUMNS = {
     "pll": ("Float", "pseudo-log-likelihood of an insertion or deletion minus that of the reference"),
     "pll_mean": ("Float", "the same, a base: how many there are does not count"),
     "untrained_llr": ("Float", "control: llr of the same network with its initial weights"),
+    "untrained_distance": ("Float", "control: distance by the same network with its initial weights"),
+    "untrained_pll_mean": ("Float", "control: pll_mean of the same network with its initial weights"),
     "copied_llr": ("Float", "control: llr with the reference copied to the alternate, 0 for any model"),
     "trinucleotide": ("Float", "control: log ratio of the counts of both trinucleotides"),
     "cpg": ("Float", "control: 1 for a transition at a CpG"),
@@ -28,6 +30,8 @@ COLUMNS = {
     "tss_distance": ("Float", "control: bases to the nearest start of transcription"),
     "note": ("String", "why there is no score: " + ", ".join(REASONS)),
 }
+TABLE_FILE = "variants.tsv"
+UNTRAINED = tuple(name.removeprefix("untrained_") for name in COLUMNS if name.startswith("untrained_"))
 TABLE = ("contig", "position", "id", "ref", "alt", *list(COLUMNS)[:-1], "split", "truth", "note")
 _PREFIX = "CADUCEUS_"
 
@@ -108,4 +112,5 @@ def as_bytes(texts: Iterable[str], packed: bool) -> bytes:
     writer = BgzfWriter(fileobj=held)
     writer.write(plain)
     writer.flush()
-    return held.getvalue()
+    # Where blocks are full, the flush writes an empty one: in the midst of a file, that would be its end.
+    return held.getvalue().removesuffix(BGZF_END)

@@ -12,9 +12,17 @@ from caduceus.predict.variant_table import CHUNK, in_chunks, judge_for
 from caduceus.recipes.prepare import refusing
 from caduceus.recipes.variant_facts import SplitOf, TruthOf
 from caduceus.recipes.variant_scoring import VariantScoring
-from caduceus.recipes.variant_text import BGZF_END, Values, as_bytes, table_header, table_lines, vcf_header, vcf_line
-
-TABLE = "variants.tsv"
+from caduceus.recipes.variant_text import (
+    BGZF_END,
+    TABLE_FILE,
+    UNTRAINED,
+    Values,
+    as_bytes,
+    table_header,
+    table_lines,
+    vcf_header,
+    vcf_line,
+)
 
 
 class Work:
@@ -34,6 +42,8 @@ class Work:
             self.judge = judge_for(self.model, self.genome, recipe.window, recipe.longest)
             self.survey = survey(self.file, self.judge, most_mismatched=recipe.most_mismatched)
             self.truth = recipe.truth and TruthOf(recipe.truth, self.file)
+            if self.truth:
+                self.truth.refuse_none(self.file)
             genes, intervals = files.get("controls.genes"), files.get("intervals")
             self.starts = Starts(genes, self.genome) if genes else None
             self.split = SplitOf(Intervals.read(intervals), self.genome) if intervals else None
@@ -48,11 +58,11 @@ class Work:
         self.untrained: Scorer | None = None
         if controls.untrained:
             fresh = self.recipe.untrained(self.model, controls.seed)
-            self.untrained = Scorer(fresh, self.genome, Scoring(self.recipe.window, None, None, self.recipe.tokens))
+            self.untrained = Scorer(fresh, self.genome, self.scorer.scoring)
 
     @property
     def outputs(self) -> tuple[str, str]:
-        return ("variants.vcf.gz" if self.file.packed else "variants.vcf"), TABLE
+        return ("variants.vcf.gz" if self.file.packed else "variants.vcf"), TABLE_FILE
 
     def records(self, first: int) -> Iterator[list[Record]]:
         """Lists of records, from chunk ``first`` on to the last of this shard."""
@@ -76,20 +86,26 @@ class Work:
         pairs = [(record, self._values(record, each, found)) for record, each in judged]
         vcf, table = self.outputs
         return {
-            vcf: as_bytes((vcf_line(r, v, self.file.is_vcf) for r, v in pairs), self.file.packed),
+            vcf: as_bytes((self._vcf_line(r, v) for r, v in pairs), self.file.packed),
             table: as_bytes((table_lines(r, v) for r, v in pairs), False),
         }
+
+    def _vcf_line(self, record: Record, values: list[Values]) -> str:
+        """Contigs of a VCF stay as they are written; a table becomes a VCF of the genome's."""
+        if not self.file.is_vcf:
+            record = record._replace(contig=self.judge.names.find(record.contig) or record.contig)
+        return vcf_line(record, values, self.file.is_vcf)
 
     def _columns(self, alleles: list[Allele]) -> list[dict[str, float]]:
         """Scores and controls of each allele; copies of the reference are scored in the same go: they share passes."""
         substitutions = [a for a in alleles if len(a.ref) == len(a.alt)]
         scores = self.scorer([*alleles, *map(copied, substitutions)])
-        fresh = self.untrained(substitutions) if self.untrained else [Score()] * len(substitutions)
-        controls = dict(zip(substitutions, zip(scores[len(alleles) :], fresh, strict=True), strict=True))
+        copies = dict(zip(substitutions, scores[len(alleles) :], strict=True))
+        fresh = self.untrained(alleles) if self.untrained else [Score()] * len(alleles)
         found = []
-        for allele, score in zip(alleles, scores, strict=False):
-            copy, untrained = controls.get(allele, (Score(), Score()))
-            control = {"copied_llr": copy.llr, "untrained_llr": untrained.llr}
+        for allele, score, untrained in zip(alleles, scores, fresh, strict=False):
+            control = {f"untrained_{name}": getattr(untrained, name) for name in UNTRAINED}
+            control["copied_llr"] = copies.get(allele, Score()).llr
             trinucleotide, cpg = self.composition(allele)
             distance = self.starts(allele) if self.starts else nan
             gained = len(allele.alt) - len(allele.ref) or nan

@@ -60,6 +60,8 @@ def test_distance_to_the_nearest_start(folder: Path, genome: Genome) -> None:
     assert [starts(Allele("chr2", p, p + 1, "A", "C")) for p in (0, 14, 16, 30)] == [10.0, 4.0, 3.0, 11.0]
     assert starts(Allele("chr1", 90, 101, "A" * 11, "A")) == 0.0
     assert isnan(starts(Allele("chrM", 5, 6, "A", "C")))
+    (folder / "spaced.bed").write_text("1\t300\t400\tgene b\t0\t-\n")
+    assert Starts("spaced.bed", genome)(Allele("chr1", 380, 381, "A", "C")) == 19.0, "a name may hold spaces"
     (folder / "other.bed").write_text("2L\t1\t2\n")
     with pytest.raises(ValueError, match=r"other\.bed has no gene on a contig of genome\.fa"):
         Starts("other.bed", genome)

@@ -14,9 +14,11 @@ import caduceus
 from caduceus.conformance.data.fasta_files import random_sequence
 from caduceus.conformance.predict.conftest import CONTIGS
 from caduceus.conformance.predict.models import small
+from caduceus.data import table_sequences
 from caduceus.predict import embed
 from caduceus.recipes import embed_sequences
 from caduceus.recipes.__main__ import main
+from caduceus.symmetry import reverse_complement
 
 SEQUENCES = {f"s{i}": random_sequence(9 + i % 4, i, "ACGTN") for i in range(30)}
 
@@ -52,11 +54,11 @@ def test_a_fasta_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_regions_and_a_table(folder: Path, genome: Any) -> None:
-    (folder / "r.bed").write_text("1\t5\t30\nchr2\t50\t80\n")
+    (folder / "r.bed").write_text("1\t5\t30\nchr2\t50\t80\texon 1\t0\t-\n")
     assert run("regions", "fasta=genome.fa", "regions=r.bed") == 0
     table = pyarrow.parquet.read_table("regions/embeddings.parquet")
-    assert table["name"].to_pylist() == ["chr1:5-30", "chr2:50-80"]
-    expected = embed(small(), [CONTIGS["chr1"][5:30], CONTIGS["chr2"][50:80]])["final"]
+    assert table["name"].to_pylist() == ["chr1:5-30", "chr2:50-80(-)"]
+    expected = embed(small(), [CONTIGS["chr1"][5:30], reverse_complement(CONTIGS["chr2"][50:80])])["final"]
     np.testing.assert_allclose(column(table, "final"), expected, rtol=1e-4, atol=1e-5)
     (folder / "s.csv").write_text("label,dna\n1,ACGTT\n0,GG\n")
     assert run("unpooled", "table=s.csv", "column=dna", "pooling=none") == 0
@@ -65,6 +67,12 @@ def test_regions_and_a_table(folder: Path, genome: Any) -> None:
     assert table["position"].to_pylist() == [0, 1, 2, 3, 4, 0, 1]
     expected = np.concatenate(embed(small(), ["ACGTT", "GG"], pooling="none")["final"])
     np.testing.assert_allclose(column(table, "final"), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_field_of_a_table_may_be_longer_than_csv_allows(folder: Path) -> None:
+    long = random_sequence(140_000, 3, "ACGT")
+    (folder / "s.csv").write_text(f"name,sequence\na,{long}\n")
+    assert [(name, len(sequence)) for name, sequence in table_sequences("s.csv")] == [("a", 140_000)]
 
 
 @pytest.mark.parametrize(

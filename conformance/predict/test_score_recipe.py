@@ -10,12 +10,15 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from Bio.bgzf import BgzfWriter
 
 import caduceus
 from caduceus.conformance.predict.conftest import CONTIGS
@@ -25,8 +28,12 @@ from caduceus.data import VariantFile
 from caduceus.predict import Score, Scoring, score_variants
 from caduceus.predict import variant_table as tables
 from caduceus.recipes import score_variants as scoring
+from caduceus.recipes import variant_text
 from caduceus.recipes import variant_work as working
 from caduceus.recipes.__main__ import main
+from caduceus.recipes.variant_facts import TruthOf
+from caduceus.recipes.variant_scoring import Truth
+from caduceus.recipes.variant_text import BGZF_END, as_bytes
 
 Run = Callable[..., int]
 CHUNK = 8
@@ -62,6 +69,10 @@ def outputs(run: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(run.glob("variants.*"))}
 
 
+def unpacked(run: Path) -> bytes:
+    return gzip.decompress((run / "variants.vcf.gz").read_bytes())
+
+
 def rows_of(run: Path) -> list[dict[str, str]]:
     with (run / "variants.tsv").open() as file:
         return list(csv.DictReader(file, delimiter="\t"))
@@ -77,6 +88,9 @@ def test_scores_are_those_of_the_function_and_every_line_comes_through(folder: P
         found = [float(row[name] or "nan") for row in rows]
         np.testing.assert_allclose(found, table[name], rtol=1e-4, atol=1e-5)
     assert {row["copied_llr"] for row in rows if row["llr"]} == {"0"}
+    for own in ("llr", "distance", "pll_mean"):
+        assert [bool(row[f"untrained_{own}"]) for row in rows] == [bool(row[own]) for row in rows]
+        assert any(row[f"untrained_{own}"] != row[own] for row in rows)
     assert all(
         row["untrained_llr"] and row["trinucleotide"] and row["cpg"]
         for row in rows
@@ -112,6 +126,83 @@ def test_shards_put_together_are_the_whole(folder: Path, score: Run, name: str) 
     assert len(list(VariantFile(folder / "joined" / next(iter(sorted(outputs(folder / "joined"))[1:]))))) == len(
         list(VariantFile(folder / name))
     )
+
+
+def test_shards_of_other_machines_join_as_they_are(folder: Path, score: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files lie elsewhere there, and what packs them is another deflate."""
+    write_variants(folder, vcf_text(ROWS), "variants.vcf.gz")
+    assert score("whole", "variants.vcf.gz", "truth.field=AC") == 0
+    assert score("part1", "variants.vcf.gz", "truth.field=AC", "shard=1/2") == 0
+    there = folder / "there"
+    there.mkdir()
+    for name in ("variants.vcf.gz", "genome.fa", "model"):
+        (folder / name).rename(there / name)
+    other = partial(BgzfWriter, compresslevel=1)
+    monkeypatch.setattr(variant_text, "BgzfWriter", other)
+    moved = (f"{name}=there/{file}" for name, file in (("model", "model"), ("fasta", "genome.fa")))
+    assert score("part2", "there/variants.vcf.gz", "truth.field=AC", "shard=2/2", "threads=1", *moved) == 0
+    monkeypatch.undo()
+    assert main(["join", "joined", "part1", "part2"]) == 0
+    whole, joined = folder / "whole", folder / "joined"
+    assert unpacked(joined) == unpacked(whole)
+    assert (joined / "variants.tsv").read_bytes() == (whole / "variants.tsv").read_bytes()
+    results = [json.loads((run / "results.json").read_text()) for run in (whole, joined)]
+    assert results[0]["ranking"] == results[1]["ranking"]
+    assert results[0]["records_of_shard"] == results[1]["records_of_shard"] == len(ROWS)
+    assert "62" in (joined / "report.html").read_text()
+
+
+def test_shards_of_other_data_are_not_joined(folder: Path, score: Run, capsys: Any) -> None:
+    write_variants(folder, vcf_text(ROWS))
+    assert score("a", "variants.vcf", "shard=1/2") == 0
+    write_variants(folder, vcf_text(ROWS[::-1]))
+    assert score("b", "variants.vcf", "shard=2/2") == 0
+    assert main(["join", "joined", "a", "b"]) == 2
+    assert "b differs from a in variants: they are not parts of one run" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_not_shown_for_another_file(folder: Path, score: Run, capsys: Any) -> None:
+    write_variants(folder, vcf_text(ROWS))
+    assert score("out", "variants.vcf") == 0
+    assert score("out", "variants.vcf") == 0
+    time.sleep(0.02)  # clocks of file systems are coarse
+    write_variants(folder, vcf_text(ROWS))
+    assert score("out", "variants.vcf") == 0, "written anew, with the same content"
+    write_variants(folder, vcf_text(ROWS[1:]))
+    capsys.readouterr()
+    assert score("out", "variants.vcf") == 2
+    assert "began with another variants (its sha256 differs)" in capsys.readouterr().err
+
+
+def test_a_truth_of_which_there_is_none_is_refused(folder: Path, score: Run, capsys: Any) -> None:
+    write_variants(folder, vcf_text(ROWS))
+    assert score("out", "variants.vcf", "truth.field=af") == 2
+    assert "has no number in 'af', given as truth.field; line 3 has 'AC=1'" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("0.4", [0.4, 0.4]), ("0.1,0.2", [0.1, 0.2]), ("0.7,0.1,0.2", [0.1, 0.2]), ("1,2,3,4", [])]
+)
+def test_numbers_of_alleles_and_of_the_reference(folder: Path, value: str, expected: list[float]) -> None:
+    line = f"chr1\t5\t.\tA\tC,G\t.\t.\tDP=9;X={value}\n"
+    file = VariantFile(write_variants(folder, vcf_text([]) + line))
+    found = TruthOf(Truth(field="X"), file)(next(iter(file)))
+    assert [number for number in found if number == number] == expected
+
+
+def test_a_table_becomes_a_vcf_of_the_genomes_contigs(folder: Path, score: Run) -> None:
+    write_variants(folder, csv_text(ROWS[:3]), "variants.csv")
+    assert score("out", "variants.csv") == 0
+    file = VariantFile(folder / "out" / "variants.vcf")
+    assert {record.contig for record in file} == {"chr1"}
+    assert any(line.startswith("##contig=<ID=chr1,") for line in file.header)
+
+
+def test_full_blocks_do_not_end_a_file_in_its_midst() -> None:
+    packed = as_bytes(["A" * 65536], True)
+    assert BGZF_END not in packed
+    assert gzip.decompress(packed + as_bytes(["C\n"], True) + BGZF_END) == b"A" * 65536 + b"C\n"
 
 
 def test_shard_is_a_word_of_the_command_line_where_a_recipe_has_parts(folder: Path, score: Run, capsys: Any) -> None:

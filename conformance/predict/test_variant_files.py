@@ -166,6 +166,17 @@ def test_a_file_of_another_organism_is_refused(folder: Path, genome: Genome) -> 
         survey(VariantFile(path), Judge(genome, 50))
 
 
+def test_a_file_with_wrong_names_and_a_record_without_alternate_is_refused(folder: Path, genome: Genome) -> None:
+    path = write_variants(folder, vcf_text([("NC_1", 9, "A", "C"), ("NC_1", 10, "A", ".")]))
+    with pytest.raises(ValueError, match=r"nothing to score lies on a contig of genome\.fa: variants are on NC_1"):
+        survey(VariantFile(path), Judge(genome, 50))
+
+
+def test_comments_above_a_table(folder: Path) -> None:
+    path = write_variants(folder, "## made by me\n" + csv_text([("chr1", 4, "A", "C")]), "v.csv")
+    assert [(record.line, record.position) for record in VariantFile(path)] == [(3, 4)]
+
+
 def test_memory_does_not_grow_with_the_file(folder: Path, genome: Genome) -> None:
     def peak(records: int) -> int:
         lines = (f"chr1\t{i % 3000 + 1}\t.\tA\tC\t.\tPASS\t.\n" for i in range(records))
