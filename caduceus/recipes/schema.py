@@ -21,6 +21,7 @@ KINDS = {
     "bench": "caduceus.recipes.bench:Bench",
     "bench_variants": "caduceus.recipes.variant_bench:VariantBench",
     "embed": "caduceus.recipes.embedding:Embedding",
+    "evaluate": "caduceus.recipes.evaluation:Evaluation",
     "finetune": "caduceus.recipes.finetuning:Finetuning",
     "mutagenesis": "caduceus.recipes.mutagenesis:Mutagenesis",
     "pretrain": "caduceus.recipes.pretraining:Pretraining",
