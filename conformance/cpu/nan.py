@@ -19,7 +19,7 @@ def _steps(length: int, dtype: torch.dtype) -> Arguments:
 
 
 def survives_late_nan(backend: CpuBackend, dtype: torch.dtype, reverse: bool) -> Iterator[bool]:
-    """Steps before a NaN, one of them so long that the state decays to 0; gradients too, if they sum over no later one."""
+    """Steps before a NaN, one so long that the state decays to 0; and gradients, where they sum over no later one."""
     clean = _steps(6, dtype) | {"reverse": reverse, "A": -torch.arange(1.0, 5.0, dtype=dtype).expand(5, 4)}
     steps = [1.0, 200.0, 1.0, 1.0, 1.0, 1.0]
     clean["dt"] = torch.tensor(steps[::-1] if reverse else steps, dtype=dtype)[None, :, None].repeat(1, 1, 5)

@@ -52,7 +52,7 @@ FAULTS = (
     KernelFault(
         "compiled scan: a step that is NaN has those before it forgotten",
         "scan_tile.h",
-        ("inside &= ", "inside = (FAULT && any(d != d) ? zero == zero : inside) & "),
+        ("inside &= ", "if (FAULT && any(d != d)) inside = zero == zero; else inside &= "),
         killers=("compiled NaN",),
         missed_by=("compiled extreme steps",),
     ),
