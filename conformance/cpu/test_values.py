@@ -17,6 +17,7 @@ from caduceus.conformance.cpu.examples import (
     results,
     scan_arguments,
 )
+from caduceus.conformance.cpu.nan import BITS, survives_late_nan, survives_nan_rate
 
 PORTABLE = TorchBackend()
 LENGTHS = (1, 2, 3, 31, 32, 33, 63, 64, 65, 257)
@@ -46,6 +47,16 @@ def test_scan_without_softplus(backend: CpuBackend, dtype: torch.dtype) -> None:
     arguments = scan_arguments(1, 40, 9, 5, dtype) | {"dt_softplus": False, "dt_bias": None}
     arguments["dt"] = 0.1 * arguments["dt"]
     assert_close(results(backend, "selective_scan", arguments), results(PORTABLE, "selective_scan", arguments))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_nan_leaves_earlier_steps_alone(backend: CpuBackend, dtype: torch.dtype, reverse: bool) -> None:
+    assert all(survives_late_nan(backend, dtype, reverse))
+
+
+@pytest.mark.parametrize("bits", BITS.values(), ids=BITS)
+def test_nan_among_rates_leaves_other_states_alone(backend: CpuBackend, bits: int) -> None:
+    assert all(survives_nan_rate(backend, bits))
 
 
 @pytest.mark.parametrize("taps", [1, 2, 4, 7])

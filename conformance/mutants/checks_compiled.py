@@ -14,8 +14,9 @@ from torch import Tensor
 
 from caduceus.backends.cpu import CpuBackend, tensors
 from caduceus.conformance import inputs
-from caduceus.conformance.cpu import examples
+from caduceus.conformance.cpu import examples, nan
 from caduceus.conformance.cpu.examples import Arguments
+from caduceus.conformance.cpu.excess import refusals
 from caduceus.conformance.cpu.mamba import Size, mamba_arguments
 from caduceus.conformance.mutants.check import TORCH, Check, holds
 from caduceus.conformance.mutants.compiled import ISA
@@ -171,6 +172,18 @@ def extreme_steps() -> Iterator[bool]:
             yield holds(scan.check_scan_values, subject, arguments | steps)
 
 
+def after_nan() -> Iterator[bool]:
+    for reverse in (False, True):
+        yield from nan.survives_late_nan(_backend(), torch.float32, reverse)
+    for bits in nan.BITS.values():
+        yield from nan.survives_nan_rate(_backend(), bits)
+
+
+def lacking_memory() -> Iterator[bool]:
+    for threads in (1, 3):
+        yield from refusals(_backend(), threads)
+
+
 def rows() -> Iterator[bool]:
     """A sequence of a batch by itself, to the last bit, with gradients or without."""
     arguments = mamba_arguments(Size(18, 98, 4, 5)) | {"mask": examples.random_mask(18, 98)}
@@ -194,5 +207,7 @@ CHECKS: dict[str, Check] = {
     "compiled Mamba masks": masked_mamba,
     "compiled softplus": softplus,
     "compiled extreme steps": extreme_steps,
+    "compiled NaN": after_nan,
+    "compiled memory": lacking_memory,
     "compiled rows": rows,
 }

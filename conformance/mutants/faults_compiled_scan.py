@@ -38,16 +38,30 @@ FAULTS = (
     KernelFault(
         "compiled scan: the steepest channel of a column is not looked for",
         "scan_tile.h",
-        ("if (!(size <= most)) most = size;", "if (!(size <= most) && !FAULT) most = size;"),
+        ("if (!(size <= most) &&", "if (!(size <= most) && !FAULT &&"),
         killers=("compiled extreme steps",),
         missed_by=("compiled scan gradients",),
+    ),
+    KernelFault(
+        "compiled scan: a rate that is NaN is forgotten for the next",
+        "scan_tile.h",
+        ("most == most) most = size;", "(most == most || FAULT)) most = size;"),
+        killers=("compiled NaN",),
+        missed_by=("compiled extreme steps",),
+    ),
+    KernelFault(
+        "compiled scan: a step that is NaN has those before it forgotten",
+        "scan_tile.h",
+        ("inside &= ", "if (FAULT && any(d != d)) inside = zero == zero; else inside &= "),
+        killers=("compiled NaN",),
+        missed_by=("compiled extreme steps",),
     ),
     KernelFault(
         "compiled scan: a decay's range is that of its step and its rate, not of their product",
         "scan_tile.h",
         (
-            "largest * load(steepest + column * W)",
-            "(FAULT ? largest + load(steepest + column * W) : largest * load(steepest + column * W))",
+            "larger(d, -d) * steep <=",
+            "(FAULT ? larger(d, -d) + steep : larger(d, -d) * steep) <=",
         ),
         killers=("compiled extreme steps",),
         missed_by=("compiled scan values",),

@@ -50,6 +50,13 @@ FAULTS = (
         missed_by=("compiled scan values",),
     ),
     KernelFault(
+        "compiled kernels: a decay that is NaN is any number",
+        "functions.h",
+        (": product * HUGE_VALF)", ": FAULT && !(product > EXP2_RANGE) ? out[i] : product * HUGE_VALF)"),
+        killers=("compiled NaN",),
+        missed_by=("compiled extreme steps",),
+    ),
+    KernelFault(
         "compiled kernels: softplus is linear above 2 already",
         "functions.h",
         (
@@ -84,6 +91,19 @@ FAULTS = (
             "for (int64_t i = 0; i < stage.tasks - (FAULT && stage.tasks > 1); i++) stage.task(",
         ),
         killers=("compiled scan values", "compiled norm values", "compiled splits"),
+    ),
+    KernelFault(
+        "compiled threads: memory that is lacking is not spoken of when they end",
+        "parallel.cpp",
+        ("if (lacking > 0) throw", "if (lacking > 0 && !FAULT) throw"),
+        killers=("compiled memory",),
+        missed_by=("compiled kernels on threads",),
+    ),
+    KernelFault(
+        "compiled kernels: a call without memory is said to be done",
+        "dispatch.cpp",
+        ("return int64_t(error.bytes);", "return FAULT ? 0 : int64_t(error.bytes);"),
+        killers=("compiled memory",),
     ),
     KernelFault(
         "compiled product: depths past the first block are left out",

@@ -33,7 +33,7 @@ FAULTS: tuple[KernelFault, ...] = (
     *faults_compiled_mamba.FAULTS,
 )
 # Declarations, and what only measures the machine.
-WITHOUT_FAULTS = {"abi.h", "constants.h", "dispatch.cpp", "kernels.cpp", "kernels.h", "limits.h", "parallel.h"}
+WITHOUT_FAULTS = {"abi.h", "constants.h", "kernels.cpp", "kernels.h", "limits.h", "parallel.h"}
 
 
 @pytest.fixture(scope="module")

@@ -194,16 +194,25 @@ def test_a_checkpoint_of_other_micro_batches_is_refused(
     assert "the checkpoint was written with {'world': 1, 'per_device': 4, 'accumulate': 1}, this run has" in said
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has"),
+        RuntimeError("backend 'cpu' can't allocate memory: mamba_forward needs 819,200,000 bytes to work in"),
+    ],
+    ids=["cuda", "cpu"],
+)
 def test_memory_that_does_not_suffice_is_said_with_what_to_do(
-    recipes: Recipes, parts: Path, monkeypatch: Patch, capsys: Any
+    recipes: Recipes, parts: Path, monkeypatch: Patch, capsys: Any, error: RuntimeError
 ) -> None:
     def fail(*_: Any) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has")
+        raise error
 
     monkeypatch.setattr(MaskedLanguageModel, "training_step", fail)
     assert recipes("run", "tiny", "--out", parts) == 1
+    said = str(error).partition(". ")[0]
     assert (
-        "does not fit into memory (CUDA out of memory); lower batch.per_device, or set checkpoint_activations: true"
+        f"does not fit into memory ({said}); lower batch.per_device, or set checkpoint_activations: true"
         in capsys.readouterr().err
     )
 

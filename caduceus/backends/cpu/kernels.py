@@ -23,6 +23,9 @@ class CpuBackend:
 
     A row's values do not depend on its place in the batch, on the batch's size or on the number of threads. Narrower
     dtypes are computed in float32 and returned in their own, as in the portable backend; differentiable once.
+
+    Raises:
+        RuntimeError: "can't allocate memory", of a kernel or of its gradients, with what was computed and the bytes.
     """
 
     name = "cpu"
@@ -112,8 +115,9 @@ class CpuBackend:
     ) -> Tensor:
         """See `caduceus.interfaces.FusedMamba`.
 
-        Without gradients it needs 2 E numbers a position beside the output, whatever the number of layers, and keeps up
-        to a gigabyte of that for the next call; with gradients it keeps 3 E + directions (R + 2 N + N E / 32).
+        Without gradients it needs 2 E numbers a position beside the output, whatever the number of layers, and each
+        thread that calls it keeps up to a gigabyte of that for its next call; with gradients it keeps
+        3 E + directions (R + 2 N + N E / 32).
         """
         check_mamba(h, in_proj, in_bias, out_proj, out_bias, directions, mask)
         wide = wide_dtype(h)

@@ -7,13 +7,13 @@ import os
 from ctypes import POINTER, Structure, c_char_p, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from caduceus.backends.cpu.compile import LIBRARY
 
-ABI = 4
+ABI = 5
 REBUILD = (
     "install caduceus again where a C++ compiler is present (in a checkout: python caduceus/backends/cpu/compile.py), "
     "or use backend='torch'"
@@ -146,21 +146,29 @@ def library() -> ctypes.CDLL:
     found.caduceus_scan_tile.restype = c_int64
     found.caduceus_most_taps.restype = c_int64
     found.caduceus_scan_groups.restype = c_int64
-    for name, struct in (("scan", Scan), ("conv", Conv), ("norm", Norm), ("mamba", Mamba)):
-        getattr(found, f"caduceus_{name}_forward").argtypes = [c_int, POINTER(struct)]
-        getattr(found, f"caduceus_{name}_forward").restype = None
-    for name, gradients in (
-        ("scan", ScanGradients),
-        ("conv", ConvGradients),
-        ("norm", NormGradients),
-        ("mamba", MambaGradients),
-    ):
-        getattr(found, f"caduceus_{name}_backward").argtypes = [c_int, POINTER(gradients)]
-        getattr(found, f"caduceus_{name}_backward").restype = None
+    for forward in (Scan, Conv, Norm, Mamba):
+        _declare(found, f"caduceus_{forward.__name__.lower()}_forward", forward)
+    for backward in (ScanGradients, ConvGradients, NormGradients, MambaGradients):
+        _declare(found, f"caduceus_{backward._fields_[0][0]}_backward", backward)
     found.caduceus_scan_groups.argtypes = [c_int, POINTER(Scan)]
     found.caduceus_limit.argtypes = [c_int, c_int, c_int, c_int64, c_double]
     found.caduceus_limit.restype = c_double
     return found
+
+
+def _declare(found: ctypes.CDLL, name: str, struct: type[Structure]) -> None:
+    function = getattr(found, name)
+    function.argtypes = [c_int, POINTER(struct)]
+    function.restype = c_int64
+    function.errcheck = _refuse
+
+
+def _refuse(lacking: int, function: Any, arguments: tuple[Any, ...]) -> int:
+    """Make an error of what a kernel returns; in the words of torch's own, by which callers know it."""
+    if lacking > 0:
+        kernel = function.__name__.removeprefix("caduceus_")
+        raise RuntimeError(f"backend 'cpu' can't allocate memory: {kernel} needs {lacking:,} bytes to work in")
+    return lacking
 
 
 @cache

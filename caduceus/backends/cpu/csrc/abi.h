@@ -111,7 +111,7 @@ typedef struct {
 } caduceus_mamba_gradients;
 
 // Raised with every change to this file; `library.py` refuses a library with another.
-#define CADUCEUS_ABI 4
+#define CADUCEUS_ABI 5
 int caduceus_abi(void);
 
 // Instruction sets, fastest first; `target` below is an index into them.
@@ -124,14 +124,15 @@ int64_t caduceus_scan_tile(void);
 int64_t caduceus_most_taps(void);  // of the convolution in caduceus_mamba
 int64_t caduceus_scan_groups(int target, const caduceus_scan* scan);
 
-void caduceus_scan_forward(int target, const caduceus_scan* scan);
-void caduceus_scan_backward(int target, const caduceus_scan_gradients* gradients);
-void caduceus_conv_forward(int target, const caduceus_conv* conv);
-void caduceus_conv_backward(int target, const caduceus_conv_gradients* gradients);
-void caduceus_norm_forward(int target, const caduceus_norm* norm);
-void caduceus_norm_backward(int target, const caduceus_norm_gradients* gradients);
-void caduceus_mamba_forward(int target, const caduceus_mamba* mamba);
-void caduceus_mamba_backward(int target, const caduceus_mamba_gradients* gradients);
+// Bytes of memory for their work that the system did not give, their outputs then to be thrown away; 0 if all is done.
+int64_t caduceus_scan_forward(int target, const caduceus_scan* scan);
+int64_t caduceus_scan_backward(int target, const caduceus_scan_gradients* gradients);
+int64_t caduceus_conv_forward(int target, const caduceus_conv* conv);
+int64_t caduceus_conv_backward(int target, const caduceus_conv_gradients* gradients);
+int64_t caduceus_norm_forward(int target, const caduceus_norm* norm);
+int64_t caduceus_norm_backward(int target, const caduceus_norm_gradients* gradients);
+int64_t caduceus_mamba_forward(int target, const caduceus_mamba* mamba);
+int64_t caduceus_mamba_backward(int target, const caduceus_mamba_gradients* gradients);
 
 // What this processor does at most in float32, measured for about `seconds`, on `threads` threads at once: FLOP a second
 // (a multiply-add is two), exponentials a second, bytes a second to and from arrays of `bytes` bytes in all (triad: two

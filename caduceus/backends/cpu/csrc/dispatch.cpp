@@ -1,6 +1,7 @@
 // The exported functions: each call goes to the kernels of the instruction set that it names.
 #include "kernels.h"
 #include "constants.h"
+#include "parallel.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -25,6 +26,17 @@ const Target targets[] = {
     {"portable", &portable::kernels, [] { return true; }},
 };
 
+// What the kernels return by the interface; they themselves throw.
+template <class A>
+int64_t lacking(void (*kernel)(const A*), const A* arguments) {
+    try {
+        kernel(arguments);
+    } catch (const caduceus::OutOfMemory& error) {
+        return int64_t(error.bytes);
+    }
+    return 0;
+}
+
 }  // namespace
 
 extern "C" {
@@ -48,24 +60,36 @@ EXPORT int64_t caduceus_scan_groups(int target, const caduceus_scan* a) {
     return targets[target].kernels->scan_groups(a);
 }
 
-EXPORT void caduceus_scan_forward(int target, const caduceus_scan* a) { targets[target].kernels->scan_forward(a); }
-EXPORT void caduceus_scan_backward(int target, const caduceus_scan_gradients* a) {
-    targets[target].kernels->scan_backward(a);
+EXPORT int64_t caduceus_scan_forward(int target, const caduceus_scan* a) {
+    return lacking(targets[target].kernels->scan_forward, a);
 }
-EXPORT void caduceus_conv_forward(int target, const caduceus_conv* a) { targets[target].kernels->conv_forward(a); }
-EXPORT void caduceus_conv_backward(int target, const caduceus_conv_gradients* a) {
-    targets[target].kernels->conv_backward(a);
+EXPORT int64_t caduceus_scan_backward(int target, const caduceus_scan_gradients* a) {
+    return lacking(targets[target].kernels->scan_backward, a);
 }
-EXPORT void caduceus_norm_forward(int target, const caduceus_norm* a) { targets[target].kernels->norm_forward(a); }
-EXPORT void caduceus_norm_backward(int target, const caduceus_norm_gradients* a) {
-    targets[target].kernels->norm_backward(a);
+EXPORT int64_t caduceus_conv_forward(int target, const caduceus_conv* a) {
+    return lacking(targets[target].kernels->conv_forward, a);
 }
-EXPORT void caduceus_mamba_forward(int target, const caduceus_mamba* a) { targets[target].kernels->mamba_forward(a); }
-EXPORT void caduceus_mamba_backward(int target, const caduceus_mamba_gradients* a) {
-    targets[target].kernels->mamba_backward(a);
+EXPORT int64_t caduceus_conv_backward(int target, const caduceus_conv_gradients* a) {
+    return lacking(targets[target].kernels->conv_backward, a);
+}
+EXPORT int64_t caduceus_norm_forward(int target, const caduceus_norm* a) {
+    return lacking(targets[target].kernels->norm_forward, a);
+}
+EXPORT int64_t caduceus_norm_backward(int target, const caduceus_norm_gradients* a) {
+    return lacking(targets[target].kernels->norm_backward, a);
+}
+EXPORT int64_t caduceus_mamba_forward(int target, const caduceus_mamba* a) {
+    return lacking(targets[target].kernels->mamba_forward, a);
+}
+EXPORT int64_t caduceus_mamba_backward(int target, const caduceus_mamba_gradients* a) {
+    return lacking(targets[target].kernels->mamba_backward, a);
 }
 
 EXPORT double caduceus_limit(int target, int which, int threads, int64_t bytes, double seconds) {
-    return targets[target].kernels->limit(which, threads, bytes, seconds);
+    try {
+        return targets[target].kernels->limit(which, threads, bytes, seconds);
+    } catch (const caduceus::OutOfMemory&) {
+        return 0;
+    }
 }
 }

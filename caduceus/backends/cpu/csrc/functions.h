@@ -40,7 +40,8 @@ inline VF scale(VF p, VF r) {
 constexpr float EXP2_RANGE = 126.0f;
 
 // 2^(x y[i]) for K vectors y side by side, so that the latency of one hides behind the others. With SATURATE they may
-// be out of range and become 0 or infinity; without, |x y| <= EXP2_RANGE is needed. In range both give the same bits.
+// be out of range and become 0 or infinity, and NaN stays NaN; without, |x y| <= EXP2_RANGE is needed. In range both give
+// the same bits.
 template <bool SATURATE, int K>
 inline void exp2_products(VF x, const float* y, VF (&out)[K]) {
     VF r[K], f[K], p[K];
@@ -51,7 +52,7 @@ inline void exp2_products(VF x, const float* y, VF (&out)[K]) {
     if (SATURATE && !EXP2_SATURATES<float>) {
         for (int i = 0; i < K; i++) {
             VF product = x * load(y + i * WIDTH<float>);
-            out[i] = product < -EXP2_RANGE ? VF{} : (product > EXP2_RANGE ? broadcast(HUGE_VALF) : out[i]);
+            out[i] = product < -EXP2_RANGE ? VF{} : (product <= EXP2_RANGE ? out[i] : product * HUGE_VALF);
         }
     }
 }

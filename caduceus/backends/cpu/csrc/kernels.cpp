@@ -21,13 +21,8 @@ extern const caduceus::Kernels kernels = {
     [](const caduceus_conv_gradients* g) { g->conv.wide ? conv_backward<double>(*g) : conv_backward<float>(*g); },
     [](const caduceus_norm* a) { a->wide ? norm_forward<double>(*a) : norm_forward<float>(*a); },
     [](const caduceus_norm_gradients* g) { g->norm.wide ? norm_backward<double>(*g) : norm_backward<float>(*g); },
-    [](const caduceus_mamba* a) {
-        with_threads(a->threads, [=] { a->wide ? MambaForward<double>(*a).run() : MambaForward<float>(*a).run(); });
-    },
-    [](const caduceus_mamba_gradients* g) {
-        with_threads(g->mamba.threads,
-                     [=] { g->mamba.wide ? MambaBackward<double>(*g).run() : MambaBackward<float>(*g).run(); });
-    },
+    [](const caduceus_mamba* a) { a->wide ? mamba_forward<double>(*a) : mamba_forward<float>(*a); },
+    [](const caduceus_mamba_gradients* g) { g->mamba.wide ? mamba_backward<double>(*g) : mamba_backward<float>(*g); },
     limit,
 };
 

@@ -19,6 +19,13 @@ namespace CADUCEUS_ISA {
 // Makes the compiler believe that v is looked at.
 inline void observe(const VF& v) { asm volatile("" : : "m"(v)); }
 
+struct Array {
+    float* const data;
+    explicit Array(int64_t floats) : data(static_cast<float*>(aligned_alloc(64, size_t(floats) * sizeof(float)))) {}
+    ~Array() { free(data); }
+    Array(const Array&) = delete;
+};
+
 constexpr int64_t MOST_PASSES = 1 << 16;
 
 // pass(thread, n) is the n-th pass of a thread, `units` of work. Plain arrays: a linker merges what templates of the
@@ -87,7 +94,8 @@ inline double memory_rate(bool triad, int threads, int64_t bytes, double seconds
     constexpr int64_t BLOCK = 1 << 16;
     const int64_t arrays = triad ? 3 : 1, floats = bytes / int64_t(sizeof(float));
     const int64_t blocks = larger(1, floats / (arrays * threads * BLOCK)), count = blocks * BLOCK * threads;
-    float* a = static_cast<float*>(aligned_alloc(64, size_t(arrays * count) * sizeof(float)));
+    const Array memory(arrays * count);
+    float* a = memory.data;
     if (a == nullptr) return 0;
     const float *b = a + count, *c = b + count;
     for_each(threads, threads, 0, [=](int64_t thread, void*) {
@@ -95,7 +103,7 @@ inline double memory_rate(bool triad, int threads, int64_t bytes, double seconds
             std::fill_n(a + i * count + thread * blocks * BLOCK, blocks * BLOCK, 1.0f);
     });
     const double units = double(arrays * BLOCK) * sizeof(float);
-    const double rate = rate_of(threads, seconds, units, [=](int64_t thread, int64_t n) {
+    return rate_of(threads, seconds, units, [=](int64_t thread, int64_t n) {
         const int64_t from = (thread * blocks + n % blocks) * BLOCK;
         VF total[K] = {};
         for (int64_t at = from; at < from + BLOCK; at += K * W) {
@@ -109,8 +117,6 @@ inline double memory_rate(bool triad, int threads, int64_t bytes, double seconds
         }
         UNROLL for (int k = 0; k < K; k++) observe(total[k]);
     });
-    free(a);
-    return rate;
 }
 
 inline double limit(int which, int threads, int64_t bytes, double seconds) {

@@ -36,16 +36,10 @@ class MambaBackward {
           out(a.outer, E), in_x(E, a.outer), in_z(E, a.outer), select{{S, E}, {S, E}}, dt_proj{{E, a.rank}, {E, a.rank}},
           factors(a, cut.rows * cut.steps), parts(a, cut), memory(place(Arena(nullptr))), x(a.x), y(a.y), z(a.z) {
         place(Arena(memory.data));
-        pack(out, a.out_proj, E, 1, a.threads);
-        pack(in_x, a.in_proj, a.outer, 1, a.threads);
-        pack(in_z, static_cast<const T*>(a.in_proj) + E * a.outer, a.outer, 1, a.threads);
-        for (int d = 0; d < a.directions; d++) {
-            pack(select[d], a.direction[d].x_proj, E, 1, a.threads);
-            pack(dt_proj[d], a.direction[d].dt_proj, a.rank, 1, a.threads);
-        }
     }
 
     void run() {
+        pack_weights();
         clear_gradients<T>(g);
         Arena arena(inner_memory);
         const InnerWeights<T> inner[2] = {{a, a.direction[0], arena}, {a, a.direction[a.directions - 1], arena}};
@@ -58,6 +52,16 @@ class MambaBackward {
     }
 
   private:
+    void pack_weights() {
+        pack(out, a.out_proj, E, 1, a.threads);
+        pack(in_x, a.in_proj, a.outer, 1, a.threads);
+        pack(in_z, static_cast<const T*>(a.in_proj) + E * a.outer, a.outer, 1, a.threads);
+        for (int d = 0; d < a.directions; d++) {
+            pack(select[d], a.direction[d].x_proj, E, 1, a.threads);
+            pack(dt_proj[d], a.direction[d].dt_proj, a.rank, 1, a.threads);
+        }
+    }
+
     size_t place(Arena arena) {
         out.place(arena), in_x.place(arena), in_z.place(arena);
         for (int d = 0; d < 2; d++) select[d].place(arena), dt_proj[d].place(arena);
@@ -210,5 +214,11 @@ class MambaBackward {
         });
     }
 };
+
+template <class T>
+void mamba_backward(const caduceus_mamba_gradients& g) {
+    MambaBackward<T> call(g);  // whose memory is there before threads start
+    with_threads(g.mamba.threads, [&] { call.run(); });
+}
 
 }  // namespace CADUCEUS_ISA

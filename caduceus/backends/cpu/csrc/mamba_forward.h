@@ -23,17 +23,10 @@ class MambaForward {
         : a(mamba), cut(a), E(a.channels), selected(a.rank + 2 * a.states), in_x(a.outer, E), in_z(a.outer, E),
           out(E, a.outer), select{{E, selected}, {E, selected}}, memory(place(Arena(nullptr))) {
         place(Arena(memory.data));
-        pack(in_x, a.in_proj, 1, a.outer, a.threads);
-        pack(in_z, static_cast<const T*>(a.in_proj) + E * a.outer, 1, a.outer, a.threads);
-        pack(out, a.out_proj, 1, E, a.threads);
-        for (int d = 0; d < a.directions; d++) pack(select[d], a.direction[d].x_proj, 1, E, a.threads);
-        const T* in_bias = static_cast<const T*>(a.in_bias);
-        fill(bias_x, in_x, in_bias, 1);
-        fill(bias_z, in_z, in_bias == nullptr ? nullptr : in_bias + E, 1);
-        fill(bias_out, out, static_cast<const T*>(a.out_bias), T(a.directions));
     }
 
     void run() {
+        pack_weights();
         Arena arena(inner_memory);
         const InnerWeights<T> inner[2] = {{a, a.direction[0], arena}, {a, a.direction[a.directions - 1], arena}};
         for (int64_t b = 0; b < a.batch; b += cut.rows) {
@@ -46,6 +39,17 @@ class MambaForward {
 
   private:
     bool kept() const { return a.x.data != nullptr; }
+
+    void pack_weights() {
+        pack(in_x, a.in_proj, 1, a.outer, a.threads);
+        pack(in_z, static_cast<const T*>(a.in_proj) + E * a.outer, 1, a.outer, a.threads);
+        pack(out, a.out_proj, 1, E, a.threads);
+        for (int d = 0; d < a.directions; d++) pack(select[d], a.direction[d].x_proj, 1, E, a.threads);
+        const T* in_bias = static_cast<const T*>(a.in_bias);
+        fill(bias_x, in_x, in_bias, 1);
+        fill(bias_z, in_z, in_bias == nullptr ? nullptr : in_bias + E, 1);
+        fill(bias_out, out, static_cast<const T*>(a.out_bias), T(a.directions));
+    }
 
     size_t place(Arena arena) {
         in_x.place(arena), in_z.place(arena), out.place(arena), select[0].place(arena), select[1].place(arena);
@@ -123,5 +127,11 @@ class MambaForward {
         });
     }
 };
+
+template <class T>
+void mamba_forward(const caduceus_mamba& a) {
+    MambaForward<T> call(a);  // whose memory is there before threads start
+    with_threads(a.threads, [&] { call.run(); });
+}
 
 }  // namespace CADUCEUS_ISA

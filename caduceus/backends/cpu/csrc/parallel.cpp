@@ -13,6 +13,7 @@
 #if defined(_OPENMP)
 #include <omp.h>
 #else
+#include <exception>
 #include <thread>
 #include <vector>
 #endif
@@ -67,27 +68,32 @@ class Scratch {
         size = 0;
     }
 
-    void* get(size_t bytes) {
+    // Whether there are that many bytes at `data()`.
+    bool reserve(size_t bytes) {
 #if defined(CADUCEUS_POISON)
         size = 0;
 #endif
-        if (bytes > size) {
-            free(memory);
-            size = (bytes + 63) / 64 * 64;
-            memory = aligned_alloc(64, size);
-            if (memory == nullptr) abort();
+        if (bytes <= size) return true;
+        free(memory);
+        size = (bytes + 63) / 64 * 64;
+        memory = aligned_alloc(64, size);
+        if (memory == nullptr) size = 0;
 #if defined(CADUCEUS_POISON)
-            memset(memory, 0xff, bytes);
+        if (memory != nullptr) memset(memory, 0xff, bytes);
 #endif
-        }
+        return memory != nullptr;
+    }
+
+    void* data() const { return memory; }
+
+    void* get(size_t bytes) {
+        if (!reserve(bytes)) throw OutOfMemory{bytes};
         return memory;
     }
 };
 
-void* scratch(size_t bytes) {
-    static thread_local Scratch own;
-    return own.get(bytes);
-}
+thread_local Scratch scratch, workspace;
+constexpr size_t KEPT = size_t(1) << 30;
 
 struct Stage {
     Task task;
@@ -118,8 +124,7 @@ class Team {
         return false;
     }
 
-    void take_tasks(const Stage& own, int64_t of) {
-        void* memory = scratch(own.bytes);
+    void take_tasks(const Stage& own, int64_t of, void* memory) {
         for (;;) {
             int64_t claim = next;
             const int64_t index = claim & ((int64_t(1) << INDEX_BITS) - 1);
@@ -145,9 +150,10 @@ class Team {
     static thread_local Team* current;  // that of the thread which runs the body
 
     void run(const Stage& following) {
+        void* memory = scratch.get(following.bytes);
         const int64_t as = number + 1;
         publish(following, as);
-        take_tasks(following, as);
+        take_tasks(following, as, memory);
         const auto complete = [&] { return done >= following.tasks; };
         if (soon(complete)) return;
         std::unique_lock<std::mutex> lock(mutex);
@@ -166,15 +172,13 @@ class Team {
             const Stage own = stage;
             lock.unlock();
             if (seen < 0) return;
-            take_tasks(own, seen);
+            // Without memory it leaves the stage to the others: the thread that runs the body has what it needs.
+            if (scratch.reserve(own.bytes)) take_tasks(own, seen, scratch.data());
         }
     }
 };
 
 thread_local Team* Team::current = nullptr;
-
-thread_local Scratch workspace;
-constexpr size_t KEPT = size_t(1) << 30;
 
 }  // namespace
 
@@ -183,7 +187,7 @@ Workspace::~Workspace() { workspace.keep_at_most(KEPT); }
 
 static void run(const Stage& stage) {
     if (Team::current != nullptr) return Team::current->run(stage);
-    void* memory = scratch(stage.bytes);
+    void* memory = scratch.get(stage.bytes);
     for (int64_t i = 0; i < stage.tasks; i++) stage.task(stage.context, i, memory);
 }
 
@@ -192,12 +196,20 @@ void with_threads(int threads, void (*body)(const void*), const void* context) {
     if (threads <= 1 || Team::current != nullptr) return body(context);
     Team team;
     Team::current = &team;
+    size_t lacking = 0;
+    const auto lead = [&] {
+        try {
+            body(context);
+        } catch (const OutOfMemory& error) {  // which may not pass where threads end
+            lacking = error.bytes;
+        }
+        team.dismiss();
+    };
 #if defined(_OPENMP)
 #pragma omp parallel num_threads(threads)
     {
         if (omp_get_thread_num() == 0) {
-            body(context);
-            team.dismiss();
+            lead();
         } else {
             FlushDenormals guard;
             team.work();
@@ -205,17 +217,20 @@ void with_threads(int threads, void (*body)(const void*), const void* context) {
     }
 #else
     std::vector<std::thread> others;
-    for (int i = 1; i < threads; i++) {
-        others.emplace_back([&] {
-            FlushDenormals guard;
-            team.work();
-        });
+    try {
+        for (int i = 1; i < threads; i++) {
+            others.emplace_back([&] {
+                FlushDenormals guard;
+                team.work();
+            });
+        }
+    } catch (const std::exception&) {  // the system gives no more: the work is that of fewer
     }
-    body(context);
-    team.dismiss();
+    lead();
     for (auto& other : others) other.join();
 #endif
     Team::current = nullptr;
+    if (lacking > 0) throw OutOfMemory{lacking};
 }
 
 void parallel(int64_t tasks, int threads, size_t bytes, Task task, const void* context) {

@@ -6,6 +6,11 @@
 
 namespace caduceus {
 
+// Thrown by what follows, before any task that needs the memory, where the system does not give it.
+struct OutOfMemory {
+    size_t bytes;
+};
+
 typedef void (*Task)(const void* context, int64_t index, void* scratch);
 
 // Run task(context, i, scratch) for every i below `tasks`, on at most `threads` threads. Each thread has its own
@@ -16,8 +21,8 @@ void parallel(int64_t tasks, int threads, size_t bytes, Task task, const void* c
 // Run body(context) with `threads` threads at hand, which every `parallel` inside it takes instead of starting its own.
 void with_threads(int threads, void (*body)(const void* context), const void* context);
 
-// Memory of one call, aligned to 64, with unspecified content: one at a time on a thread. It is kept for the next call,
-// unless it is more than a gigabyte.
+// Memory of one call, aligned to 64, with unspecified content: one at a time on a thread. The thread keeps it for its
+// next call, unless it is more than a gigabyte.
 class Workspace {
   public:
     void* const data;

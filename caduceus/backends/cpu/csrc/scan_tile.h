@@ -24,7 +24,7 @@ struct ScanWeights {
 
     const int64_t columns, states, rank;
     T* rates;             // (columns, N, W): A log2(e)
-    T* steepest;          // (columns, W): largest |rate| of the channel
+    T* steepest;          // (columns, W): largest |rate| of the channel, NaN if one is
     T *bias, *skip;       // (columns, W)
     T* dt_proj = nullptr;  // (columns, R, W), where dt is still to be projected from R numbers a position
 
@@ -40,7 +40,7 @@ struct ScanWeights {
             rates[i] *= T(LOG2_E);
             T& most = steepest[i / (states * W) * W + i % W];
             const T size = rates[i] < 0 ? -rates[i] : rates[i];
-            if (!(size <= most)) most = size;
+            if (!(size <= most) && most == most) most = size;
         }
         if (projection == nullptr) return;
         take(arena, columns * rank * W, dt_proj);
@@ -158,15 +158,17 @@ struct ScanTile {
         return Rows<T>(a.checkpoints).at(b, tile) + n * a.channels + group.channel + column * W;
     }
 
-    // Whether every decay of the column, whose steps are `delta`, is in the range of the plain power of two.
+    // Whether every decay of the column, whose steps are `delta`, is in the range of the plain power of two. Each step is
+    // compared by itself: a maximum would forget a NaN, or what came before it.
     bool in_range(int64_t column, const T* delta) const {
         if (EXP2_SATURATES<T>) return true;
-        V largest{};
+        const V steep = load(steepest + column * W), zero{};
+        auto inside = zero == zero;
         for (int t = 0; t < steps; t++) {
-            V d = load(delta + t * W);
-            largest = larger(larger(largest, d), -d);
+            const V d = load(delta + t * W);
+            inside &= larger(d, -d) * steep <= T(EXP2_RANGE);
         }
-        return !any(!(largest * load(steepest + column * W) <= T(EXP2_RANGE)));
+        return !any(~inside);
     }
 };
 
