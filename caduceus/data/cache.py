@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -21,15 +20,6 @@ def cache_entry(source: Path) -> Path:
     stat = source.stat()
     key = f"{source.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}"
     return cache_dir() / "genomes" / f"{source.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold ``folder``, made if absent, against other processes: ranks that start together do the work once."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from pyfaidx import Faidx, FastaIndexingError
 
-from caduceus.data.cache import cache_entry, locked, published
+from caduceus.data.cache import cache_entry, published
 from caduceus.data.fasta import DAMAGE, Files, OpenFasta
+from caduceus.data.locks import locked
 
 _log = logging.getLogger(__name__)
 _BGZF_NAMES = (".gz", ".bgz")

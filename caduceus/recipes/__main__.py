@@ -74,7 +74,8 @@ def _run(told: argparse.Namespace) -> None:
         print(f"{folder.path} holds this run, finished")
         results = folder.results()
     else:
-        results = recipe.run(folder)
+        with folder.held():
+            results = folder.results() if folder.finished else recipe.run(folder)
     if results:
         print(recipe.summary(folder, results))
 

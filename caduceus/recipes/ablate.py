@@ -18,6 +18,7 @@ from caduceus.train.fit import world_size
 from caduceus.train.machine import device, device_name
 from caduceus.train.measuring import estimate
 from caduceus.train.ranks import process_rank
+from caduceus.train.refreshing import tried
 
 
 def run(recipe: Ablation, folder: RunFolder) -> Results:
@@ -34,7 +35,7 @@ def run(recipe: Ablation, folder: RunFolder) -> Results:
             say(f"run {number} of {len(runs)}: {member}, seed {seed}")
             own.recipe.run(own)
         if writes:
-            folder.write(REPORT, report(recipe, folder, gather(recipe, folder)))
+            tried(lambda: folder.write(REPORT, report(recipe, folder, gather(recipe, folder))), "the runs go on")
     results = gather(recipe, folder)
     if writes:
         folder.finish(results)
@@ -47,12 +48,13 @@ def check(recipe: Ablation) -> None:
     for member in recipe.members:
         own = recipe.recipe(member, recipe.seeds[0])
         model, plan = prepared_model(own)
-        found = estimate(model.to(device()), plan, own.max_steps)
+        found = estimate(model.to(device(own.accelerator)), plan, own.max_steps)
         seconds += found.seconds * len(recipe.seeds)
         say(f"time   about {duration(found.seconds)} for a run of {own.max_steps * plan.tokens:,} tokens")
     read_data(own, own.files())
     count = len(recipe.members) * len(recipe.seeds)
-    say(f"time   about {duration(seconds)} on {device_name()} for {count} runs, validation and tests not counted")
+    where = device_name(own.accelerator)
+    say(f"time   about {duration(seconds)} on {where} for {count} runs, validation and tests not counted")
     say("ready")
 
 

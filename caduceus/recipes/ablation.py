@@ -33,6 +33,8 @@ class Ablation(Recipe):
         parameters_within: largest share by which the members' parameters may differ.
     """
 
+    in_ranks = True
+
     task: Literal["ablation"]
     base: dict[str, Any]
     members: dict[str, dict[str, Any]] = Field(min_length=1)

@@ -15,7 +15,7 @@ from caduceus.train.properties import assert_declared
 
 def begin(recipe: Asking, files: dict[str, str], folder: RunFolder) -> None:
     """Write down where the run takes place; Refused if it began with other files."""
-    now = surroundings(kernels(recipe.backend, recipe.accelerator).name, files)
+    now = surroundings(kernels(recipe.backend, recipe.accelerator).name, recipe.accelerator, files)
     folder.refuse_other_files(now["data"])
     folder.begin(now)
 

@@ -102,7 +102,7 @@ class Asking(Recipe):
     def device(self) -> Any:
         from caduceus.train.machine import device
 
-        return "cpu" if self.accelerator == "cpu" else device()
+        return device(self.accelerator)
 
 
 def needed(module: str, extra: str) -> Any:

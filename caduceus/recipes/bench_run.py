@@ -24,10 +24,11 @@ from caduceus.recipes.bench_table import card_line, limit_lines, row_lines
 from caduceus.recipes.environment import here_and_now, installed, load
 from caduceus.recipes.errors import Refused, closest
 from caduceus.recipes.prepare import refusing
-from caduceus.recipes.run_dir import REPORT, RunFolder
+from caduceus.recipes.run_dir import REPORT, RESULTS, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
 from caduceus.train.machine import cuda_version, device_name, processor, threads, use_threads
+from caduceus.train.refreshing import tried
 
 _AGREE = 64
 """Positions on which contestants are asked for the same outputs."""
@@ -59,7 +60,7 @@ def run(recipe: Bench, folder: RunFolder) -> Results:
         "rows": rows,
         "derived": derived(rows, contestants[0].name),
     }
-    folder.write(REPORT, report(recipe, results, folder.environment()))
+    tried(lambda: folder.write(REPORT, report(recipe, results, folder.environment())), f"{RESULTS} holds the results")
     folder.finish(results)
     return results
 
@@ -153,7 +154,7 @@ def _limits(recipe: Bench) -> list[Limits]:
 
 
 def _environment(recipe: Bench, subject: str) -> dict[str, Any]:
-    found = here_and_now(subject)
+    found = here_and_now(subject, recipe.device)
     packages = ("transformers", *(("mamba-ssm", "causal-conv1d", "triton") if recipe.device == "cuda" else ()))
     versions = found["versions"] | {name: installed(name) or "absent" for name in packages}
     if recipe.device == "cuda":

@@ -12,10 +12,11 @@ from caduceus.recipes.baselines import bits, over_all, read_baselines, score_sha
 from caduceus.recipes.prepare import Splits
 from caduceus.recipes.pretraining import Pretraining
 from caduceus.recipes.report import refresh
-from caduceus.recipes.run_dir import MODEL, RunFolder
+from caduceus.recipes.run_dir import MODEL, RESULTS, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
 from caduceus.train.fit import Fitted
+from caduceus.train.refreshing import tried
 from caduceus.train.scoring import as_evaluated, predict_each
 
 _CONTEXT, _SHOWN = 256, 60
@@ -45,7 +46,7 @@ def conclude(
         "stretch": _stretch(evaluated, splits),
     }
     save_pretrained(model, folder.path / MODEL)
-    refresh(folder, results)
+    tried(lambda: refresh(folder, results), f"{RESULTS} holds the results")
     folder.finish(results)
     return results
 

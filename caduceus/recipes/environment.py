@@ -55,7 +55,7 @@ def commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def here_and_now(backend: str) -> dict[str, Any]:
+def here_and_now(backend: str, accelerator: str) -> dict[str, Any]:
     """What environment.json holds of any run: when, how, with what and where; ``backend`` by its name."""
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -64,7 +64,7 @@ def here_and_now(backend: str) -> dict[str, Any]:
         "commit": commit(),
         "platform": platform.platform(),
         "backend": backend,
-        "device": machine.device_name(),
+        "device": machine.device_name(accelerator),
         "threads": machine.threads(),
     }
 
@@ -77,16 +77,16 @@ def load() -> float:
 def environment(recipe: Pretraining | Finetuning, files: dict[str, str], world: int) -> dict[str, Any]:
     """Plain values for environment.json of a training run."""
     return {
-        **surroundings(machine.kernels(recipe.backend, recipe.accelerator).name, files),
+        **surroundings(machine.kernels(recipe.backend, recipe.accelerator).name, recipe.accelerator, files),
         "devices": world,
         "precision": precision(recipe),
         "seed": recipe.seed,
     }
 
 
-def surroundings(backend: str, files: dict[str, str]) -> dict[str, Any]:
+def surroundings(backend: str, accelerator: str, files: dict[str, str]) -> dict[str, Any]:
     """What environment.json holds of any run that reads ``files``, by name."""
     return {
-        **here_and_now(backend),
+        **here_and_now(backend, accelerator),
         "data": {name: {"path": path, "sha256": sha256(Path(path))} for name, path in files.items()},
     }

@@ -12,14 +12,15 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from caduceus.data import Genome, Intervals
-from caduceus.data.cache import locked, published
+from caduceus.data.cache import published
 from caduceus.data.intervals import SPLITS
+from caduceus.data.locks import locked
 from caduceus.recipes.digest import sha256
 from caduceus.recipes.errors import FetchFailed
 from caduceus.recipes.fetch_http import download, forget
@@ -47,7 +48,8 @@ def fetch(told: DataSet, to: Path) -> None:
     genome = None
     for field, remote in told.files.by_field().items():
         target = to / remote.path
-        with locked(target.parent):
+        settled = target.is_file() and target.name in _record(target)  # a shared folder may be read-only
+        with nullcontext() if settled else locked(target.parent):
             here = target.is_file()
             with _here(target) if here else _arriving(remote, target) as path:
                 _check(field, path, told, genome)
@@ -130,8 +132,7 @@ def check_contigs(genome: Genome, expected: dict[str, int]) -> None:
 
 def _compare(remote: Remote, path: Path, target: Path, arrived: bool) -> None:
     """Raise FetchFailed unless the file has the sha256 that was given and recorded; record it the first time."""
-    record = target.with_name(RECORD)
-    known: dict[str, Any] = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    record, known = target.with_name(RECORD), _record(target)
     before = known.get(target.name, {}).get("sha256")
     found = sha256(path)
     for expected, whence in ((remote.sha256, "as the data set says"), (before, f"as recorded in {record}")):
@@ -148,3 +149,10 @@ def _compare(remote: Remote, path: Path, target: Path, arrived: bool) -> None:
         with written_whole(record) as file:
             file.write(json_text(known).encode())
     say(f"sha256 {found}, {'recorded' if before is None else 'as recorded'}")
+
+
+def _record(target: Path) -> dict[str, Any]:
+    """What fetched.json beside a file holds; empty if it is absent."""
+    path = target.with_name(RECORD)
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found

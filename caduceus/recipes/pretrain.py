@@ -14,7 +14,7 @@ from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
 from caduceus.train.fit import fit
 from caduceus.train.keeper import Unusable
-from caduceus.train.machine import device, device_name
+from caduceus.train.machine import device, device_name, kernels
 from caduceus.train.measuring import estimate
 from caduceus.train.ranks import process_rank
 from caduceus.train.refreshing import Refreshing
@@ -26,16 +26,17 @@ def run(recipe: Pretraining, files: dict[str, str], folder: RunFolder) -> Result
     with Signals(recipe.time_limit) as signals:
         model, plan = prepared_model(recipe)
         splits = read_data(recipe, files)
-        where = "cpu" if recipe.accelerator == "cpu" else device()
+        where = device(recipe.accelerator)
         if process_rank() == 0:
             now = environment(recipe, files, plan.world)
             folder.refuse_other_files(now["data"])
             folder.begin(now)
             with refusing():
                 keep_baselines(recipe, folder, splits, where)
+        backend = kernels(recipe.backend, recipe.accelerator)
         shown = Refreshing(recipe, lambda: refresh(folder))
         try:
-            fitted = fit(model, splits.train, splits.valid, recipe, folder.path, signals, [shown])
+            fitted = fit(model, splits.train, splits.valid, recipe, backend, folder.path, signals, [shown])
         except Unusable as error:
             raise Refused(str(error)) from error
         return conclude(recipe, folder, model, splits, fitted, where) if process_rank() == 0 else {}
@@ -44,12 +45,13 @@ def run(recipe: Pretraining, files: dict[str, str], folder: RunFolder) -> Result
 def check(recipe: Pretraining) -> None:
     """Do everything short of training, and print it."""
     model, plan = prepared_model(recipe)
-    found = estimate(model.to(device()), plan, recipe.max_steps)
+    found = estimate(model.to(device(recipe.accelerator)), plan, recipe.max_steps)
     say(
         f"steps  {recipe.max_steps:,} of {plan.tokens:,} tokens, {recipe.max_steps * plan.tokens:,} in all; "
         f"a step is {plan.world} x {plan.accumulate} micro-batches of {plan.per_device} x {plan.length:,}"
     )
-    say(f"time   about {duration(found.seconds)} on {device_name()}, at {found.tokens_per_second:,.0f} tokens a second")
+    where = device_name(recipe.accelerator)
+    say(f"time   about {duration(found.seconds)} on {where}, at {found.tokens_per_second:,.0f} tokens a second")
     say(f"memory about {found.memory / 1e9:.1f} GB on a device")
     read_data(recipe, recipe.files())
     say("ready")

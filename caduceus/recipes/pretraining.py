@@ -80,6 +80,8 @@ class Pretraining(Training, Recipe):
         equivariance: ps, ph or none, in place of the model's own; null keeps it.
     """
 
+    in_ranks = True
+
     task: Literal["pretrain"]
     model: str | dict[str, Any]
     equivariance: Literal["ps", "ph", "none"] | None = None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from caduceus.data.locks import LOCK, Taken, locked
 from caduceus.recipes.digest import sha256
 from caduceus.recipes.errors import Refused
 from caduceus.recipes.schema import Recipe, Results
@@ -23,6 +26,8 @@ RECIPE, ENVIRONMENT, BASELINES, RESULTS, REPORT, MODEL = (
     "report.html",
     "model",
 )
+# Fields that "auto" leaves to the machine; environment.json holds under the same names what came of them.
+_LEFT = ("backend", "precision")
 
 
 class RunFolder:
@@ -40,7 +45,7 @@ class RunFolder:
         self.path = path or Path("runs") / f"{recipe.name}-{recipe.digest}"
         if self.path.exists() and not self.path.is_dir():
             raise Refused(f"{self.path} is a file, expected a folder for the run")
-        if self.path.is_dir() and not all(is_part(path) for path in self.path.iterdir()):
+        if self.path.is_dir() and not all(is_part(path) or path.name == LOCK for path in self.path.iterdir()):
             self._check_recipe()
 
     def _check_recipe(self) -> None:
@@ -59,9 +64,45 @@ class RunFolder:
         """That of the recipe in the folder; its text, where it is none that this version reads."""
         text = there.read_text(encoding="utf-8")
         try:
-            return type(self.recipe).model_validate(yaml.safe_load(text)).identity()
+            found = type(self.recipe).model_validate(yaml.safe_load(text))
         except (yaml.YAMLError, ValidationError):
             return text
+        return found.model_copy(update=self._settled(found)).identity()
+
+    def _settled(self, before: Recipe) -> dict[str, str]:
+        """What ``before`` left to the machine, where it is now given as it came out then."""
+        environment = self.environment()
+        parts = [environment, *environment.get("earlier", [])]
+        given = {name: getattr(self.recipe, name) for name in _LEFT if getattr(before, name, None) == "auto"}
+        return {name: value for name, value in given.items() if value in [part.get(name) for part in parts]}
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from working in it; the ranks of a training run are one, which their first stands for.
+
+        It is made if absent, and goes again if nothing is written.
+
+        Raises:
+            Refused: another process is at work in it.
+        """
+        from caduceus.train.ranks import process_rank
+
+        if self.recipe.in_ranks and process_rank() != 0:
+            yield
+            return
+        absent = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        with ExitStack() as lock:
+            try:
+                lock.enter_context(locked(self.path, wait=False))
+            except Taken as error:
+                raise Refused(f"another process is at work in {self.path}; let it end, or stop it, first") from error
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    (self.path / LOCK).unlink()
+                    for folder in absent:
+                        folder.rmdir()
 
     @property
     def started(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import yaml
 from pydantic import AfterValidator, Field
@@ -52,6 +52,9 @@ class Recipe(Settings):
         about: one line, shown by ``list``.
         backend: as `caduceus.build` takes it.
     """
+
+    in_ranks: ClassVar[bool] = False
+    """Whether a run may be done by several processes, a device each, of which the first one writes."""
 
     task: str
     name: str = Field(pattern=r"^[\w.-]+$")

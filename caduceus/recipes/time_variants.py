@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from caduceus.backends.registry import get_backend
 from caduceus.bench.clock import Turns, interleave
 from caduceus.bench.devices import DEVICES
 from caduceus.bench.loop import LoopBackend
@@ -90,7 +89,7 @@ def _prepared(recipe: VariantBench, files: dict[str, str]) -> tuple[list[Allele]
         ways = {subject: Way(Scorer(model, genome, scoring), len(alleles))}
         alone = Scoring(recipe.window, recipe.radius, recipe.neighbours, tokens=1)
         for name in recipe.peers:
-            backend = LoopBackend() if name == "loop" else get_backend(name, device=recipe.device())
+            backend = LoopBackend() if name == "loop" else kernels(name, recipe.accelerator)
             ways[f"{name}, one by one"] = Way(Scorer(recipe.load_model(backend), genome, alone), 1)
     return alleles, ways
 

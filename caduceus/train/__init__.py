@@ -13,9 +13,11 @@ mode         activation checkpointing and torch.compile
 scoring      bits per base on held-out sequence, and predictions one base at a time
 properties   what a model declares, asserted before it trains
 measuring    time and memory of a step, on this machine, which `machine` describes
+means        what a run computes with: its checkpoints remember it
 steps        the base of what happens after an update: `journal` writes a row and validates, `keeper` writes a
              checkpoint, `bar` shows progress, `refreshing` has the report made anew
-signals      signals and the time limit, acted on between steps; `slurm` queues a job again
+signals      signals and the time limit, acted on between steps, `watching` keeps them from Lightning; `slurm` queues a
+             job again
 ranks        which process of several this is
 fit          the run itself
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 
 from caduceus.data import MaskedLMData, Score
+from caduceus.interfaces import Backend
 from caduceus.nn.model import Model
 from caduceus.train.bar import Bar, say
 from caduceus.train.batches import BatchPlan, plan_batches
@@ -24,6 +26,8 @@ from caduceus.train.journal import Journal
 from caduceus.train.keeper import Keeper, WholeFiles, newest, step_of
 from caduceus.train.loader import Loader, reader_died
 from caduceus.train.loggers import loggers
+from caduceus.train.machine import device
+from caduceus.train.means import means
 from caduceus.train.metrics import MetricsFile
 from caduceus.train.module import MaskedLanguageModel
 from caduceus.train.ranks import process_rank
@@ -31,6 +35,7 @@ from caduceus.train.scoring import as_evaluated, score, spread
 from caduceus.train.settings import Training
 from caduceus.train.signals import Signals, Stopped
 from caduceus.train.tuning_settings import Tuning
+from caduceus.train.watching import Watching
 
 METRICS, CHECKPOINTS = "metrics.csv", "checkpoints"
 
@@ -48,6 +53,7 @@ def fit(
     train: MaskedLMData,
     valid: MaskedLMData,
     settings: Training,
+    backend: Backend,
     folder: Path,
     signals: Signals,
     others: Sequence[Callback] = (),
@@ -55,6 +61,7 @@ def fit(
     """Train ``model`` in place, continuing from the newest checkpoint in ``folder``.
 
     Args:
+        backend: whose kernels ``model`` computes with.
         others: callbacks that come after ours, once a step's row is written and its checkpoint kept.
 
     Raises:
@@ -66,13 +73,16 @@ def fit(
     with quietly():
         start = newest(folder / CHECKPOINTS)
         plan = plan_batches(settings.batch, train.windows.length, world_size(settings))
-        loader = Loader(train, plan, settings.max_steps, worker_count(settings), process_rank())
+        loader = Loader(
+            train, plan, settings.max_steps, worker_count(settings), process_rank(), device(settings.accelerator)
+        )
         validate = _validator(model, valid, settings, plan, signals)
-        journal = Journal(MetricsFile(folder / METRICS), settings, plan, validate, lambda: loader.waited)
+        now = partial(means, settings, precision(settings), backend)
+        journal = Journal(MetricsFile(folder / METRICS), settings, plan, validate, lambda: loader.waited, now)
         keeper = Keeper(folder / CHECKPOINTS, settings.checkpoints, settings.max_steps, signals)
         trainer = make_trainer(
             settings,
-            callbacks=[journal, keeper, Bar(settings.max_steps, plan), *others],
+            callbacks=[Watching(signals), journal, keeper, Bar(settings.max_steps, plan), *others],
             accumulate_grad_batches=plan.accumulate,
             logger=loggers(settings, folder, 0 if start is None else step_of(start)),
             default_root_dir=folder,
@@ -107,15 +117,14 @@ def worker_count(settings: Training) -> int:
     """Processes that read data, per device."""
     if settings.workers != "auto":
         return settings.workers
-    return min(8, os.cpu_count() or 1) if torch.cuda.is_available() else 0
+    return min(8, os.cpu_count() or 1) if device(settings.accelerator).type == "cuda" else 0
 
 
 def precision(settings: Training | Tuning) -> str:
     """The precision that "auto" stands for on this machine."""
     if settings.precision != "auto":
         return settings.precision
-    on_cuda = torch.cuda.is_available() and settings.accelerator in ("auto", "gpu", "cuda")
-    return "bf16-mixed" if on_cuda else "32-true"
+    return "bf16-mixed" if device(settings.accelerator).type == "cuda" else "32-true"
 
 
 def make_trainer(settings: Training, **options: Any) -> Trainer:

@@ -14,6 +14,7 @@ from caduceus.data import Score
 from caduceus.train.bar import say
 from caduceus.train.batches import BatchPlan
 from caduceus.train.keeper import Unusable
+from caduceus.train.means import Means, compare
 from caduceus.train.metrics import MetricsFile, Row, bits_column
 from caduceus.train.module import MaskedLanguageModel, Step
 from caduceus.train.optimiser import learning_rate
@@ -27,9 +28,10 @@ class Journal(AfterUpdate):
     """Keeps `MetricsFile` and validates.
 
     Its state in a checkpoint: the seconds trained, and, if a signal came during a validation, the row that waits for
-    it; the run that continues validates first.
+    it; the run that continues validates first. Beside them, how a step was cut and what computed it.
 
     Args:
+        means: what the run computes with now.
         validate: scores this rank's share of the validation windows; None if a signal came meanwhile.
         waited: seconds that this process has waited for data so far.
     """
@@ -41,8 +43,10 @@ class Journal(AfterUpdate):
         plan: BatchPlan,
         validate: Callable[[], Score | None],
         waited: Callable[[], float],
+        means: Callable[[], Means],
     ) -> None:
         self.file, self.settings, self.plan, self.validate, self.waited = file, settings, plan, validate, waited
+        self.means = means
         self.waiting: Row | None = None
         self._seconds = 0.0
         self._since: float | None = None
@@ -51,8 +55,8 @@ class Journal(AfterUpdate):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.monotonic()
         self._step_began = (self._since, self.waited())
-        if trainer.is_global_zero:
-            self.file.cut_back(trainer.global_step)
+        if trainer.is_global_zero:  # the row that waits may be there: of a run that wrote no checkpoint after it
+            self.file.cut_back(trainer.global_step - (self.waiting is not None))
         if self.waiting is not None:
             self._write(trainer, self.waiting)
         trainer.should_stop = self.waiting is not None
@@ -122,7 +126,7 @@ class Journal(AfterUpdate):
     def state_dict(self) -> dict[str, Any]:
         if process_rank() == 0:
             self.file.sync()
-        return {"seconds": self.seconds, "waiting": self.waiting, "plan": self._shape}
+        return {"seconds": self.seconds, "waiting": self.waiting, "plan": self._shape, "means": dict(self.means())}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["plan"] != self._shape:
@@ -130,6 +134,7 @@ class Journal(AfterUpdate):
                 f"the checkpoint was written with {state['plan']}, this run has {self._shape}: give the same devices "
                 "and batch.per_device, or another folder"
             )
+        compare(state.get("means", {}), self.means())
         self._seconds, self.waiting = state["seconds"], state["waiting"]
 
     @property

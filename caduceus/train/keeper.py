@@ -78,7 +78,6 @@ class Keeper(AfterUpdate):
         self.code = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.signals.watch()
         if trainer.is_global_zero:
             sweep(self.folder)
 

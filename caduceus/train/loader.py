@@ -30,12 +30,24 @@ class Loader:
 
     A run that continues begins at the step after; which samples that step holds depends on nothing else.
 
+    Args:
+        device: where they go: for a CUDA device they are put where it can fetch them.
+
     Attributes:
         handed_out: micro-batches so far. waited: seconds spent waiting for them.
     """
 
-    def __init__(self, samples: Samples, plan: BatchPlan, steps: int, workers: int = 0, rank: int = 0) -> None:
+    def __init__(
+        self,
+        samples: Samples,
+        plan: BatchPlan,
+        steps: int,
+        workers: int = 0,
+        rank: int = 0,
+        device: torch.device | None = None,
+    ) -> None:
         self.samples, self.plan, self.steps, self.workers, self.rank = samples, plan, steps, workers, rank
+        self.pinned = device is not None and device.type == "cuda"
         self.handed_out = 0
         self.waited = 0.0
 
@@ -59,7 +71,7 @@ class Loader:
             num_workers=self.workers,
             collate_fn=collate,
             worker_init_fn=_ignore_signals,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self.pinned,
         )
         arriving = iter(loader)
         while (batch := self._next(arriving)) is not None:

@@ -11,31 +11,47 @@ from caduceus.backends.registry import get_backend
 from caduceus.interfaces import Backend
 
 
-def device_name() -> str:
-    """The device that ``accelerator: auto`` takes, in words.
+def device(accelerator: str = "auto") -> torch.device:
+    """Where Lightning's ``accelerator`` puts a run on this machine; the CPU for one that is not here.
 
-    >>> device_name() != ""
-    True
+    >>> device("cpu")
+    device(type='cpu')
     """
-    if torch.cuda.is_available():
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    meant = [kind for kind in present if present[kind] and accelerator in ("auto", "gpu", kind)]
+    return torch.device(meant[0] if meant else "cpu")
+
+
+def device_name(accelerator: str = "auto") -> str:
+    """The same in words.
+
+    >>> device_name("cpu")[:4]
+    'CPU '
+    """
+    kind = device(accelerator).type
+    if kind == "cuda":
         count = torch.cuda.device_count()
         return f"{count} x {torch.cuda.get_device_name(0)}" if count > 1 else torch.cuda.get_device_name(0)
-    if torch.backends.mps.is_available():
+    if kind == "mps":
         return f"Apple MPS ({platform.machine()})"
     return f"CPU ({platform.processor() or platform.machine()})"
 
 
-def device() -> torch.device:
-    """The same, as torch names it."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 def kernels(backend: str, accelerator: str) -> Backend:
-    """The backend that a run computes with, where Lightning's ``accelerator`` puts it."""
-    on_cpu = accelerator == "cpu" or device().type == "cpu"
-    return get_backend(backend, device="cpu" if on_cpu else device().type)
+    """The backend that a run computes with, where ``accelerator`` puts it."""
+    return get_backend(backend, device=device(accelerator).type)
+
+
+def instructions(backend: Backend, accelerator: str) -> str:
+    """What the last bits of a result may depend on: the GPU, or the instruction sets of torch and of the kernels.
+
+    >>> instructions(kernels("torch", "cpu"), "cpu") != ""
+    True
+    """
+    if device(accelerator).type != "cpu":
+        return device_name(accelerator)
+    own = getattr(backend, "isa", None)
+    return torch.backends.cpu.get_cpu_capability() + ("" if own is None else f", kernels {own.name}")
 
 
 def processor() -> str:

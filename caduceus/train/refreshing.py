@@ -12,6 +12,14 @@ from caduceus.train.settings import Training
 from caduceus.train.steps import AfterUpdate
 
 
+def tried(refresh: Callable[[], None], then: str) -> None:
+    """Call it; a picture that cannot be drawn is no reason to end a run of weeks: it is said, and what happens then."""
+    try:
+        refresh()
+    except Exception as error:
+        say(f"the report could not be refreshed ({type(error).__name__}: {error}); {then}")
+
+
 class Refreshing(AfterUpdate):
     """Calls ``refresh`` in the first process, after the row of each validation is written, the last one excepted."""
 
@@ -22,7 +30,4 @@ class Refreshing(AfterUpdate):
         validated = step % self.settings.validation_steps == 0 and step < self.settings.max_steps
         if not (trainer.is_global_zero and validated):
             return
-        try:
-            self.refresh()
-        except Exception as error:  # a picture that cannot be drawn is no reason to end a run of weeks
-            say(f"the report could not be refreshed ({type(error).__name__}: {error}); training goes on")
+        tried(self.refresh, "training goes on")

@@ -96,7 +96,7 @@ class Training(Settings):
         precision: as Lightning's Trainer takes it; "auto" is bf16-mixed on a CUDA device and 32-true elsewhere.
         checkpoint_activations: compute each layer again in the backward instead of keeping what it holds.
         compile: run each layer through torch.compile, on a backend whose kernels it can take.
-        workers: processes that read data, per device; "auto" is none on a CPU and up to 8 elsewhere.
+        workers: processes that read data, per device; "auto" is up to 8 for a CUDA device and none elsewhere.
         threads: that torch computes with on the CPU; null leaves it to torch.
         max_time: stop with a checkpoint after this long, as DD:HH:MM:SS or HH:MM:SS; counted anew each time it runs.
         loggers: where the rows of metrics.csv go too.

@@ -66,7 +66,7 @@ class Signals:
             requeue()
 
     def watch(self) -> None:
-        """Take the signals; again after Lightning has put its own handler in front, which would stop inside a step."""
+        """Take the signals; `watching` does it again after Lightning has put its own handler in front."""
         for number in self._before:
             signal.signal(number, self._handle)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from caduceus.data.finetuning import LabelledSamples
 from caduceus.losses import classification
 from caduceus.nn.modes import evaluating
+from caduceus.train import machine
 from caduceus.train.batches import BatchPlan, rows_at_once
 from caduceus.train.classifier import Read, SequenceModel
 from caduceus.train.fit import CHECKPOINTS, make_trainer, quietly
@@ -22,6 +23,7 @@ from caduceus.train.loader import Loader, collate
 from caduceus.train.selection import Row, Selection
 from caduceus.train.signals import Signals, Stopped
 from caduceus.train.tuning_settings import Tuning
+from caduceus.train.watching import Watching
 
 CURVE = "curve.csv"
 # Larger is better; what is true and the probabilities, or numbers, of the model.
@@ -75,9 +77,11 @@ def tune(
         selection = Selection(folder / CURVE, per_epoch, validate)
         keeper = Keeper(folder / CHECKPOINTS, settings.checkpoints, steps, signals)
         trainer = make_trainer(
-            settings.training(steps), callbacks=[selection, keeper], accumulate_grad_batches=plan.accumulate
+            settings.training(steps),
+            callbacks=[Watching(signals), selection, keeper],
+            accumulate_grad_batches=plan.accumulate,
         )
-        loader = Loader(train, plan, steps, settings.workers)
+        loader = Loader(train, plan, steps, settings.workers, device=machine.device(settings.accelerator))
         signals.patient = True
         try:
             schedule = ceil((scheduled or len(train)) / plan.sequences) * settings.epochs

@@ -17,7 +17,9 @@ import torch
 from caduceus.conformance.data.fasta_files import fasta_text, random_sequence, write_fasta
 from caduceus.conformance.recipes.conftest import Recipes, outcome
 from caduceus.data import MaskedLMData
+from caduceus.recipes import conclude, environment, pretrain
 from caduceus.train import batches, loader
+from caduceus.train import fit as fitting
 from caduceus.train.bar import Bar
 from caduceus.train.metrics import MetricsFile
 from caduceus.train.module import MaskedLanguageModel
@@ -192,6 +194,75 @@ def test_a_checkpoint_of_other_micro_batches_is_refused(
     assert recipes("run", "tiny", *options) == 2
     said = capsys.readouterr().err
     assert "the checkpoint was written with {'world': 1, 'per_device': 4, 'accumulate': 1}, this run has" in said
+
+
+def remembered(run: Path, **means: Any) -> None:
+    """Have the newest checkpoint remember other means; None: nothing of that name, as in earlier versions."""
+    path = sorted((run / "checkpoints").iterdir())[-1]
+    found = torch.load(path, weights_only=True)
+    kept = found["callbacks"]["Journal"]["means"]
+    kept |= means
+    for name in [name for name in kept if kept[name] is None]:
+        del kept[name]
+    torch.save(found, path)
+
+
+def test_another_precision_than_the_machine_chose_at_first_is_refused(
+    recipes: Recipes, uninterrupted: Path, parts: Path, monkeypatch: Patch, capsys: Any
+) -> None:
+    """The field that the message names is then the same run, and goes on to the bit."""
+    run = ("run", "tiny", "--out", parts)
+    assert recipes(*run, "--set", "max_time=00:00:00") == 124
+    original = fitting.precision
+
+    def elsewhere(settings: Any) -> str:
+        return "bf16-mixed" if settings.precision == "auto" else original(settings)
+
+    for module in (fitting, environment):
+        monkeypatch.setattr(module, "precision", elsewhere)
+    assert recipes(*run) == 2
+    said = capsys.readouterr().err
+    assert "was written with precision 32-true, this run computes with bf16-mixed: give --set precision=32-true" in said
+    assert recipes(*run, "--set", "precision=16-mixed") == 2
+    assert "holds the run of another recipe" in capsys.readouterr().err
+    assert recipes(*run, "--set", "precision=32-true") == 0
+    assert outcome(parts) == outcome(uninterrupted)
+
+
+def test_another_backend_is_refused_and_other_threads_are_said(
+    recipes: Recipes, uninterrupted: Path, parts: Path, capsys: Any
+) -> None:
+    run = ("run", "tiny", "--out", parts)
+    assert recipes(*run, "--set", "max_time=00:00:00") == 124
+    assert "instead of" not in capsys.readouterr().out
+    remembered(parts, backend="none")
+    assert recipes(*run) == 2
+    assert "the checkpoint was written with backend none, this run computes with " in capsys.readouterr().err
+    remembered(parts, backend=None, threads=99, instructions="none")
+    assert recipes(*run, "--set", "max_time=00:00:00") == 124
+    said = capsys.readouterr().out
+    assert "continuing with threads 1 instead of 99, instruction set " in said
+    assert " instead of none: the last bits may differ" in said
+    remembered(parts, precision=None, backend=None, threads=None, instructions=None)
+    assert recipes(*run) == 0
+    assert "instead of" not in capsys.readouterr().out
+    assert outcome(parts) == outcome(uninterrupted)
+
+
+def test_a_report_that_cannot_be_drawn_does_not_keep_a_run_from_ending(
+    recipes: Recipes, uninterrupted: Path, parts: Path, monkeypatch: Patch, capsys: Any
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError("no such font")
+
+    for module in (pretrain, conclude):
+        monkeypatch.setattr(module, "refresh", fail)
+    assert recipes("run", "tiny", "--out", parts) == 0
+    said = capsys.readouterr().out
+    assert "could not be refreshed (ValueError: no such font); training goes on" in said
+    assert "could not be refreshed (ValueError: no such font); results.json holds the results" in said
+    assert outcome(parts) == outcome(uninterrupted)
+    assert (parts / "results.json").is_file()
 
 
 @pytest.mark.parametrize(

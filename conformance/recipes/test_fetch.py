@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gzip
 import hashlib
 import json
@@ -95,6 +96,18 @@ def test_what_is_here_is_compared_and_not_brought_again(server: Faults, capsys: 
     assert run() == 0
     assert server.asked == []
     assert capsys.readouterr().out.count("as recorded") == 2
+
+
+def test_what_is_here_is_compared_without_a_lock_which_not_every_file_system_has(
+    server: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*_: Any) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", absent)
+    assert run() == 0
+    monkeypatch.setattr(fetching, "locked", lambda folder: pytest.fail(f"{folder} may be read-only"))
+    assert run() == 0
 
 
 def test_a_file_that_changed_here_is_reported(server: Faults, capsys: pytest.CaptureFixture[str]) -> None:

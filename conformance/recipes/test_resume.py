@@ -64,6 +64,34 @@ def test_a_signal_during_a_validation(
     assert outcome(folder / "parts") == outcome(uninterrupted)
 
 
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_signal_as_a_validation_that_waited_ends(
+    recipes: Recipes, uninterrupted: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, which: int
+) -> None:
+    """It comes where Lightning has put its own handler in front, which would end the run with exit status 0."""
+    calls: list[int] = []
+    original = fitting.score
+
+    def interrupt(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == which:
+            os.kill(os.getpid(), signal.SIGTERM)
+        found = original(*arguments)
+        if len(calls) == which + 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return found
+
+    with monkeypatch.context() as signalled:
+        signalled.setattr(fitting, "score", interrupt)
+        assert recipes("run", "tiny", "--out", "parts") == 143
+        assert recipes("run", "tiny", "--out", "parts") == 143
+    assert f"stopped at step {(4, 6)[which - 1]}; the same command continues" in capsys.readouterr().err
+    assert not (folder / "parts" / "results.json").exists()
+    assert (folder / "parts" / "checkpoints" / f"step-0000000{(4, 6)[which - 1]}.ckpt").is_file()
+    assert recipes("run", "tiny", "--out", "parts") == 0
+    assert outcome(folder / "parts") == outcome(uninterrupted)
+
+
 @pytest.mark.parametrize("left", [0, 1, 3, 6])
 def test_a_kill_at_any_step(recipes: Recipes, uninterrupted: Path, folder: Path, left: int) -> None:
     """What a killed run leaves: a table that is ahead of its newest checkpoint, its last line cut short."""
