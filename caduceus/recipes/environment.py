@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import caduceus
 from caduceus.recipes.digest import sha256
 from caduceus.recipes.finetuning import Finetuning
 from caduceus.recipes.pretraining import Pretraining
@@ -47,7 +46,7 @@ def installed(package: str) -> str | None:
 
 def commit() -> str | None:
     """Of the checkout that the library is imported from, "-dirty" where files of it differ; None outside of one."""
-    root = Path(caduceus.__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists() or shutil.which("git") is None:
         return None
     asked = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]

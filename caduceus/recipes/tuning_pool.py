@@ -46,7 +46,7 @@ def shares(recipe: Finetuning, jobs: int) -> tuple[int, int | None]:
     Without ``threads`` those that torch would use are shared out.
     """
     cores = machine.threads()
-    on_cpu = recipe.accelerator == "cpu" or machine.device().type == "cpu"
+    on_cpu = machine.device(recipe.accelerator).type == "cpu"
     wished = recipe.jobs or (max(1, cores // (recipe.threads or 1)) if on_cpu else 1)
     count = max(1, min(wished, jobs))
     return count, recipe.threads or (None if count == 1 else max(1, cores // count))
