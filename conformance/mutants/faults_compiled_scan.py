@@ -52,7 +52,7 @@ FAULTS = (
     KernelFault(
         "compiled scan: a step that is NaN has those before it forgotten",
         "scan_tile.h",
-        ("inside &= ", "if (FAULT && any(d != d)) inside = zero == zero; else inside &= "),
+        ("nan |= d != d;", "nan |= FAULT ? zero != zero : d != d;"),
         killers=("compiled NaN",),
         missed_by=("compiled extreme steps",),
     ),
@@ -60,8 +60,8 @@ FAULTS = (
         "compiled scan: a decay's range is that of its step and its rate, not of their product",
         "scan_tile.h",
         (
-            "larger(d, -d) * steep <=",
-            "(FAULT ? larger(d, -d) + steep : larger(d, -d) * steep) <=",
+            "largest * load(steepest + column * W)",
+            "(FAULT ? largest + load(steepest + column * W) : largest * load(steepest + column * W))",
         ),
         killers=("compiled extreme steps",),
         missed_by=("compiled scan values",),

@@ -158,17 +158,19 @@ struct ScanTile {
         return Rows<T>(a.checkpoints).at(b, tile) + n * a.channels + group.channel + column * W;
     }
 
-    // Whether every decay of the column, whose steps are `delta`, is in the range of the plain power of two. Each step is
-    // compared by itself: a maximum would forget a NaN, or what came before it.
+    // Whether every decay of the column, whose steps are `delta`, is in the range of the plain power of two. The maximum
+    // forgets a NaN, and what came before it.
     bool in_range(int64_t column, const T* delta) const {
         if (EXP2_SATURATES<T>) return true;
-        const V steep = load(steepest + column * W), zero{};
-        auto inside = zero == zero;
+        const V zero{};
+        V largest{};
+        auto nan = zero != zero;
         for (int t = 0; t < steps; t++) {
             const V d = load(delta + t * W);
-            inside &= larger(d, -d) * steep <= T(EXP2_RANGE);
+            largest = larger(larger(largest, d), -d);
+            nan |= d != d;
         }
-        return !any(~inside);
+        return !any(nan | ~(largest * load(steepest + column * W) <= T(EXP2_RANGE)));
     }
 };
 
