@@ -17,18 +17,21 @@ inline void exp2_fraction(const VF (&f)[K], VF (&p)[K]) {
     UNROLL for (int i = 0; i < K; i++) p[i] = fma(p[i], f[i], broadcast(1.0f));
 }
 
-// x y = whole(nearest(x, y)) + fraction, and p * 2^whole(r) = scale(p, r) as long as the power is a normal number;
-// where EXP2_SATURATES, always.
+// x y = whole(nearest(x, y)) + fraction, and p * 2^whole(r) = scale(p, r), as long as |x y| <= EXP2_RANGE: the power is a
+// normal number or, with AVX-512, the fraction is small. The rounding of a large product would leave one so large that its
+// polynomial overflows. Where EXP2_SATURATES, always.
 template <class T>
 constexpr bool EXP2_SATURATES = true;
+template <>
+constexpr bool EXP2_SATURATES<float> = false;
 #if defined(WITH_AVX512)
+constexpr float EXP2_RANGE = 4194304.0f;
 inline VF nearest(VF x, VF y) { return (VF)_mm512_roundscale_ps((__m512)(x * y), 0); }
 inline VF whole(VF r) { return r; }
 inline VF scale(VF p, VF r) { return (VF)_mm512_scalef_ps((__m512)p, (__m512)r); }
 #else
 // Adding 1.5 * 2^23 rounds to an integer, which is then in the low bits of the sum.
-template <>
-constexpr bool EXP2_SATURATES<float> = false;
+constexpr float EXP2_RANGE = 126.0f;
 constexpr float ROUND = 12582912.0f;
 inline VF nearest(VF x, VF y) { return fma(x, y, broadcast(ROUND)); }
 inline VF whole(VF r) { return r - ROUND; }
@@ -37,7 +40,6 @@ inline VF scale(VF p, VF r) {
     return (VF)((I)p + ((I)r << 23));
 }
 #endif
-constexpr float EXP2_RANGE = 126.0f;
 
 // 2^(x y[i]) for K vectors y side by side, so that the latency of one hides behind the others. With SATURATE they may
 // be out of range and become 0 or infinity, and NaN stays NaN; without, |x y| <= EXP2_RANGE is needed. In range both give
