@@ -28,7 +28,7 @@ def _lines(recipe: Recipe, folder: RunFolder, results: Results) -> Iterator[str]
             shown = f"[{name}]" if name in _CONTROLS else name
             if "value" in found:
                 interval = f"({found.get('low', float('nan')):.3f} to {found.get('high', float('nan')):.3f})"
-                yield f"  {shown:<18}{found['measure']} {found['value']:6.3f}  {interval}  n = {found['n']:,}"
+                yield f"  {shown:<21}{found['measure']} {found['value']:6.3f}  {interval}  n = {found['n']:,}"
     yield ""
     for name in results["outputs"]:
         yield f"written     {folder.path / name}"

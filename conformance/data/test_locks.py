@@ -34,18 +34,21 @@ def test_it_is_held_once_until_the_block_ends(tmp_path: Path) -> None:
 def test_a_child_that_outlives_the_block_does_not_keep_it(tmp_path: Path) -> None:
     """Such as a process that reads data, after its parent was killed."""
     reading, writing = os.pipe()
+    ready, begun = os.pipe()
     with locked(tmp_path):
         child = os.fork()
         if not child:
             os.close(writing)
+            os.write(begun, b"!")
             os.read(reading, 1)
             os._exit(0)
+        os.read(ready, 1)  # what a fork does in the child is done
         assert taken(tmp_path)
     try:
         assert not taken(tmp_path)
     finally:
-        os.close(reading)
-        os.close(writing)
+        for pipe in (reading, writing, ready, begun):
+            os.close(pipe)
         os.waitpid(child, 0)
 
 

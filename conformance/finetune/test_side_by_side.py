@@ -112,7 +112,7 @@ def test_a_run_in_this_process_goes_on_after_a_failure(monkeypatch: pytest.Monke
     assert (run_folder() / "tasks" / "gc" / "kmers-1" / PREDICTIONS).is_file()
     table = (run_folder() / "table.md").read_text()
     assert "- gc: gc/model-1 failed: the loss of step 1 is nan" in table
-    (row,) = [line.split(" | ") for line in table.splitlines() if "this model |" in line]
+    (row,) = [line.split(" | ") for line in table.splitlines() if "| this model |" in line]
     assert " to " in row[4], "the seed that is left has an interval"
     failing.clear()
     assert main(["run", "tune.yaml"]) == 0

@@ -137,11 +137,10 @@ def test_shards_of_other_machines_join_as_they_are(folder: Path, score: Run, mon
     there.mkdir()
     for name in ("variants.vcf.gz", "genome.fa", "model"):
         (folder / name).rename(there / name)
-    other = partial(BgzfWriter, compresslevel=1)
-    monkeypatch.setattr(variant_text, "BgzfWriter", other)
     moved = (f"{name}=there/{file}" for name, file in (("model", "model"), ("fasta", "genome.fa")))
-    assert score("part2", "there/variants.vcf.gz", "truth.field=AC", "shard=2/2", "threads=1", *moved) == 0
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(variant_text, "BgzfWriter", partial(BgzfWriter, compresslevel=1))
+        assert score("part2", "there/variants.vcf.gz", "truth.field=AC", "shard=2/2", "threads=1", *moved) == 0
     assert main(["join", "joined", "part1", "part2"]) == 0
     whole, joined = folder / "whole", folder / "joined"
     assert unpacked(joined) == unpacked(whole)
@@ -322,7 +321,10 @@ def test_truth_ranks_the_scores_beside_the_controls(folder: Path, score: Run) ->
     found = json.loads((folder / "out" / "results.json").read_text())["ranking"]
     assert found["all"]["llr"]["value"] == 1
     assert found["all"]["copied_llr"]["value"] == 0.5
-    assert set(found["all"]) == {*WHICH_SCORES, "untrained_llr", "copied_llr", "trinucleotide", "cpg", "tss_distance"}
+    assert set(found["all"]) == {
+        *WHICH_SCORES,
+        *("untrained_llr", "untrained_distance", "copied_llr", "trinucleotide", "cpg", "tss_distance"),
+    }
     assert found["training"]["llr"]["n"] + found["elsewhere"]["llr"]["n"] == found["all"]["llr"]["n"] == 80
     assert score("turned", "variants.csv", "truth.field=label", "truth.higher_is=tolerated") == 0
     turned = json.loads((folder / "turned" / "results.json").read_text())["ranking"]
