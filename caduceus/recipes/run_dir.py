@@ -13,7 +13,6 @@ import yaml
 from pydantic import ValidationError
 
 from caduceus.data.locks import LOCK, Taken, locked
-from caduceus.recipes.digest import sha256
 from caduceus.recipes.errors import Refused
 from caduceus.recipes.schema import Recipe, Results
 from caduceus.train.files import is_part, sweep, written_whole
@@ -140,6 +139,8 @@ class RunFolder:
 
     def results(self) -> Results:
         """Of a finished run; Refused where a file that it read, and that is newer than they are, has changed."""
+        from caduceus.recipes.digest import sha256
+
         finished = (self.path / RESULTS).stat().st_mtime
         read = self.environment().get("data", {})
         newer = {name: held for name, held in read.items() if _changed_at(Path(held["path"])) > finished}
