@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import gzip
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from caduceus.data.bed import opened
 from caduceus.data.genome import Genome
 
 SPLITS = ("train", "valid", "test")
@@ -66,16 +66,17 @@ class Intervals:
             raise FileNotFoundError(f"no intervals at {source}; expected a BED file: contig, start, end, split")
         rows: list[Row] = []
         errors: list[str] = []
-        for number, text in enumerate(_lines(source), 1):
-            fields = text.split()
-            if not fields or fields[0].startswith("#") or fields[0] in ("track", "browser"):
-                continue
-            if not rows and not errors and fields[1:2] in (["start"], ["chromStart"]):
-                continue
-            try:
-                rows.append(_row(fields, number))
-            except ValueError as error:
-                errors.append(f"line {number}: {error}")
+        with opened(source) as file:
+            for number, text in enumerate(file, 1):
+                fields = text.split()
+                if not fields or fields[0].startswith("#") or fields[0] in ("track", "browser"):
+                    continue
+                if not rows and not errors and fields[1:2] in (["start"], ["chromStart"]):
+                    continue
+                try:
+                    rows.append(_row(fields, number))
+                except ValueError as error:
+                    errors.append(f"line {number}: {error}")
         _report(str(source), errors)
         if not rows:
             raise ValueError(f"{source} has no intervals, expected at least one line: contig, start, end, split")
@@ -193,13 +194,6 @@ def _row(fields: list[str], line: int) -> Row:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}{hint}")
     return Row(contig, int(start), int(end), split, line)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rt") if packed else path.open() as text:
-        yield from text
 
 
 def _report(source: str, errors: list[str]) -> None:

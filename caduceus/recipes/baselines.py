@@ -55,8 +55,12 @@ def held_out(recipe: Pretraining, splits: Splits) -> tuple[tuple[str, MaskedLMDa
 def score_share(recipe: Pretraining, model: Any, data: MaskedLMData, share: float, what: str) -> Score:
     """The score of what a model is evaluated as, on this share of the windows."""
     per_device = plan_batches(recipe.batch, recipe.data.length, 1).per_device
-    windows = spread(len(data), share)
-    found = score(as_evaluated(model, recipe.protocol), data, windows, per_device, f"{data.windows.split}: {what}")
+    return score_some(as_evaluated(model, recipe.protocol), data, share, per_device, what)
+
+
+def score_some(model: Any, data: MaskedLMData, share: float, per_device: int, what: str) -> Score:
+    """The score of a model on this share of the windows, ``per_device`` at once; Refused if they ask for no base."""
+    found = score(model, data, spread(len(data), share), per_device, f"{data.windows.split}: {what}")
     if found is None or not found.targets:
         raise Refused(f"the {data.windows.split} windows hold no masked base; give longer intervals")
     return found

@@ -8,14 +8,13 @@ from caduceus.check import equivariance_error
 from caduceus.data import Genome, Intervals, MaskedLMData, cut_windows
 from caduceus.predict.models import inner_spec, language_model
 from caduceus.recipes.answering import begin, introduce, parameters
-from caduceus.recipes.baselines import bits
-from caduceus.recipes.errors import Refused
+from caduceus.recipes.baselines import bits, score_some
 from caduceus.recipes.evaluation import Evaluation
 from caduceus.recipes.prepare import HELD_OUT_SEED, refusing
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
-from caduceus.train.scoring import as_evaluated, score, spread
+from caduceus.train.scoring import as_evaluated, spread
 
 
 def run(recipe: Evaluation, files: dict[str, str], folder: RunFolder) -> Results:
@@ -62,10 +61,7 @@ def _prepared(recipe: Evaluation, files: dict[str, str]) -> tuple[Any, dict[int,
 
 
 def _scored(recipe: Evaluation, model: Any, data: MaskedLMData, length: int) -> dict[str, Any]:
-    windows = spread(len(data), recipe.share)
-    name = f"{recipe.split}: windows of {length:,}"
-    found = score(as_evaluated(model, "sound"), data, windows, max(1, recipe.tokens // length), name)
-    if found is None or not found.targets:
-        raise Refused(f"the {recipe.split} windows of {length:,} bases hold no masked base; give longer intervals")
-    say(f"{recipe.split:<7}{found.bits_per_base:.4f} bits per masked base in windows of {length:,}")
-    return {"windows": len(windows), "targets": found.targets, **bits(found)}
+    what, at_once = f"windows of {length:,}", max(1, recipe.tokens // length)
+    found = score_some(as_evaluated(model, "sound"), data, recipe.share, at_once, what)
+    say(f"{recipe.split:<7}{found.bits_per_base:.4f} bits per masked base in {what}")
+    return {"windows": len(spread(len(data), recipe.share)), "targets": found.targets, **bits(found)}

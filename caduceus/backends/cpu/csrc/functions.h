@@ -51,7 +51,7 @@ inline void exp2_products(VF x, const float* y, VF (&out)[K]) {
     UNROLL for (int i = 0; i < K; i++) f[i] = fma(x, load(y + i * WIDTH<float>), -whole(r[i]));
     exp2_fraction(f, p);
     UNROLL for (int i = 0; i < K; i++) out[i] = scale(p[i], r[i]);
-    if (SATURATE && !EXP2_SATURATES<float>) {
+    if (SATURATE) {
         for (int i = 0; i < K; i++) {
             VF product = x * load(y + i * WIDTH<float>);
             out[i] = product < -EXP2_RANGE ? VF{} : (product <= EXP2_RANGE ? out[i] : product * HUGE_VALF);
