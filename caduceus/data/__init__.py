@@ -16,7 +16,7 @@ from caduceus.data.sequences import Named, Region, bed_regions, fasta_sequences,
 from caduceus.data.tables import Table, read_table
 from caduceus.data.variant_files import Record, VariantFile
 from caduceus.data.variant_survey import Survey, survey
-from caduceus.data.variants import REASONS, Allele, Bases, ContigNames, Judge
+from caduceus.data.variants import REASONS, Allele, Bases, ContigNames, Judge, flank_of
 from caduceus.data.windows import Window, WindowReport, Windows
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "ecoli_path",
     "fasta_sequences",
     "find_repeats",
+    "flank_of",
     "from_coordinates",
     "is_base",
     "is_lower",

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TextIO
 
-
-def opened(path: str | os.PathLike[str]) -> TextIO:
-    """A text file, plain or gzip; FileNotFoundError names it."""
-    source = Path(path).expanduser()
-    if not source.is_file():
-        raise FileNotFoundError(f"no file at {source}")
-    with source.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(source, "rt", encoding="utf-8") if packed else source.open(encoding="utf-8", newline="")
+from caduceus.data.text import opened
 
 
 def fields(line: str) -> list[str]:

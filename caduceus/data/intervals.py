@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from caduceus.data.bed import opened
+from caduceus.data.bed import fields
 from caduceus.data.genome import Genome
+from caduceus.data.text import opened
 
 SPLITS = ("train", "valid", "test")
 _ERRORS_SHOWN = 5
@@ -68,13 +69,12 @@ class Intervals:
         errors: list[str] = []
         with opened(source) as file:
             for number, text in enumerate(file, 1):
-                fields = text.split()
-                if not fields or fields[0].startswith("#") or fields[0] in ("track", "browser"):
-                    continue
-                if not rows and not errors and fields[1:2] in (["start"], ["chromStart"]):
+                found = fields(text)
+                headed = not rows and not errors and found[1:2] in (["start"], ["chromStart"])
+                if not found or headed:
                     continue
                 try:
-                    rows.append(_row(fields, number))
+                    rows.append(_row(found, number))
                 except ValueError as error:
                     errors.append(f"line {number}: {error}")
         _report(str(source), errors)
@@ -180,10 +180,10 @@ def shares_base(start: np.ndarray, end: np.ndarray, starts: np.ndarray, ends: np
     return begun > over
 
 
-def _row(fields: list[str], line: int) -> Row:
-    if len(fields) < 4:
-        raise ValueError(f"{len(fields)} fields, expected contig, start, end, split")
-    contig, start, end, split = fields[:4]
+def _row(found: list[str], line: int) -> Row:
+    if len(found) < 4:
+        raise ValueError(f"{len(found)} fields, expected contig, start, end, split")
+    contig, start, end, split = found[:4]
     for name, number in (("start", start), ("end", end)):
         if not (number.isascii() and number.isdigit()):
             raise ValueError(f"{name} is {number!r}, expected a whole number, 0 or more")

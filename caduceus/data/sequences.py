@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
-from caduceus.data.bed import opened, regions
+from caduceus.data.bed import regions
 from caduceus.data.genome import Genome
 from caduceus.data.tables import long_fields
+from caduceus.data.text import opened
 from caduceus.data.variants import ContigNames
 from caduceus.symmetry import reverse_complement
 
@@ -59,7 +60,7 @@ def table_sequences(path: str | os.PathLike[str], column: str = "sequence") -> I
     with opened(path) as file, long_fields():
         head = file.readline()
         separator = "\t" if "\t" in head else ","
-        columns = next(csv.reader([head.strip("\ufeff\r\n")], delimiter=separator), [])
+        columns = next(csv.reader([head.strip("\r\n")], delimiter=separator), [])
         if column not in columns:
             raise ValueError(f"{path} has no column {column!r}; it has {', '.join(columns) or 'none'}")
         at = columns.index(column)

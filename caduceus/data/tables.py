@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
+from caduceus.data.text import opened
 from caduceus.extras import require
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -118,17 +117,9 @@ def read_table(path: Path) -> Table:
         raise ValueError(f"{path} is damaged: {error}") from error
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else path.open("rb") as raw:
-        yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-
-
 def _read_separated(path: Path) -> Table:
     delimiter = _DELIMITERS[Path(path.name.lower().removesuffix(".gz")).suffix]
-    with _opened(path) as file, long_fields():
+    with opened(path) as file, long_fields():
         rows = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             header = next(rows, [])
@@ -168,7 +159,7 @@ def long_fields() -> Iterator[None]:
 
 def _read_fasta(path: Path) -> Table:
     names, labels, sequences = [], [], []
-    with _opened(path) as file:
+    with opened(path) as file:
         for number, (header, sequence) in enumerate(SimpleFastaParser(file), 1):
             name, label = _header_label(header)
             if label is None:

@@ -8,13 +8,14 @@ at its tabs and nothing else, so that what is not understood passes through as i
 from __future__ import annotations
 
 import csv
-import gzip
 import os
 import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
+
+from caduceus.data.text import is_packed, opened
 
 _ERRORS_SHOWN = 5
 _VCF_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
@@ -64,8 +65,7 @@ class VariantFile:
         self.path = Path(path).expanduser().absolute()
         if not self.path.is_file():
             raise FileNotFoundError(f"no variants at {self.path}; expected a VCF, or a table: chrom, pos, ref, alt")
-        with self.path.open("rb") as file:
-            self.packed = file.read(2) == b"\x1f\x8b"
+        self.packed = is_packed(self.path)
         header: list[str] = []
         try:
             with self._opened() as text:
@@ -82,7 +82,7 @@ class VariantFile:
         self.header: tuple[str, ...] = tuple(header) if self.is_vcf else ()
         self._before = len(header)
         self._separator = "\t" if self.is_vcf or "\t" in last else ";" if ";" in last else ","
-        self.columns = tuple(next(csv.reader([last.removeprefix("\ufeff")], delimiter=self._separator), []))
+        self.columns = tuple(next(csv.reader([last], delimiter=self._separator), []))
         self._where = self._places()
 
     def _places(self) -> dict[str, int]:
@@ -157,6 +157,4 @@ class VariantFile:
 
     def _opened(self) -> TextIO:
         """Bytes that are no UTF-8 survive a round trip."""
-        if self.packed:
-            return gzip.open(self.path, "rt", encoding="utf-8", errors="surrogateescape", newline="\n")
-        return self.path.open(encoding="utf-8", errors="surrogateescape", newline="\n")
+        return opened(self.path, errors="surrogateescape", newline="\n")

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from caduceus.alphabet import BASES
-from caduceus.data import Genome, is_base
+from caduceus.data import Genome, flank_of, is_base
 from caduceus.nn.modes import evaluating
 from caduceus.predict.models import inner_spec, language_model, uses_masks
 from caduceus.predict.one_hot import OneHot
 from caduceus.predict.passes import TOKENS, Row, base_logits, log_probabilities
-from caduceus.predict.windows import Place, Window, WindowReader, flank_of
+from caduceus.predict.windows import Place, Window, WindowReader
 
 
 class Map(NamedTuple):

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caduceus.alphabet import BASES
-from caduceus.data import Genome, is_base
+from caduceus.data import Genome, flank_of, is_base
 from caduceus.predict.models import inner_spec, language_model, uses_masks
 from caduceus.predict.passes import TOKENS, Row, base_logits, log_probabilities
-from caduceus.predict.windows import Place, Window, WindowReader, flank_of
+from caduceus.predict.windows import Place, Window, WindowReader
 
 TRACKS = ("entropy", "ref_prob", "log_likelihood")
 _LOG2 = float(np.log(2))

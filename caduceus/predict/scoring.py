@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caduceus.alphabet import BASES, tokenize
-from caduceus.data import Allele, Genome, is_base
+from caduceus.data import Allele, Genome, flank_of, is_base
 from caduceus.predict.models import inner_spec, language_model
 from caduceus.predict.passes import TOKENS, Row, base_logits, log_probabilities, pooled_features
-from caduceus.predict.windows import Place, WindowReader, flank_of, trimmed
+from caduceus.predict.windows import Place, WindowReader, trimmed
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from caduceus.data import Allele, Genome, Judge, Record, VariantFile, survey
+from caduceus.data import Allele, Genome, Judge, Record, VariantFile, flank_of, survey
 from caduceus.predict.models import uses_masks
 from caduceus.predict.scoring import Score, Scorer, Scoring
-from caduceus.predict.windows import flank_of
 
 # A chunk is scored by itself, so that the same records give the same bits however often a run is interrupted.
 CHUNK = 512

@@ -31,21 +31,6 @@ class Place(NamedTuple):
     bases: str
 
 
-def flank_of(window: int) -> int:
-    """Bases on each side of a window's middle one.
-
-    >>> flank_of(1025)
-    512
-    >>> flank_of(1024)
-    Traceback (most recent call last):
-    ...
-    ValueError: window is 1024, expected an odd number, so that it mirrors on itself, such as 1025
-    """
-    if window < 1 or window % 2 == 0:
-        raise ValueError(f"window is {window}, expected an odd number, so that it mirrors on itself, such as 1025")
-    return window // 2
-
-
 def trimmed(allele: Allele) -> Allele:
     """A substitution without the bases at its ends that do not change; others as they are.
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from caduceus.data import flank_of
 from caduceus.extras import require
 from caduceus.recipes.errors import Refused
 from caduceus.recipes.find import data_path
@@ -20,8 +21,7 @@ _CHECKPOINT = ("spec.yaml", "config.json", "model.safetensors", "pytorch_model.b
 
 
 def _odd(window: int) -> int:
-    if window % 2 == 0:
-        raise ValueError(f"window is {window}, expected an odd number, so that it mirrors on itself, such as 1025")
+    flank_of(window)
     return window
 
 

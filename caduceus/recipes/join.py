@@ -12,8 +12,7 @@ from Bio.bgzf import BgzfBlocks
 from caduceus.data import VariantFile
 from caduceus.recipes.errors import Refused
 from caduceus.recipes.run_dir import ENVIRONMENT, RECIPE, REPORT, RESULTS, json_text
-from caduceus.recipes.variant_ranking import ranking
-from caduceus.recipes.variant_report import report
+from caduceus.recipes.variant_report import concluded
 from caduceus.recipes.variant_scoring import VariantScoring
 from caduceus.recipes.variant_text import BGZF_END, TABLE_FILE, as_bytes, table_header
 from caduceus.train.files import written_whole
@@ -43,15 +42,12 @@ def _told(runs: list[Path], out: Path) -> tuple[str, str]:
     recipe = VariantScoring.model_validate(fields | {"shard": "1/1"})
     each = [json.loads((run / RESULTS).read_text(encoding="utf-8")) for run in runs]
     total, seconds = (sum(one[name] for one in each) for name in ("records_of_shard", "seconds"))
-    rate = 60 * total / seconds if seconds else 0.0
-    results = each[0] | {"shard": "1/1", "records_of_shard": total, "seconds": seconds, "per_minute": rate}
-    if recipe.truth:
-        results["ranking"] = ranking(out / TABLE_FILE, recipe.truth)
+    # Of a shard that was continued, both are of its last start alone.
+    rate = sum(one["per_minute"] * one["seconds"] for one in each) / seconds if seconds else 0.0
+    joined = each[0] | {"shard": "1/1", "records_of_shard": total, "seconds": seconds, "per_minute": rate}
     surroundings = json.loads((runs[0] / ENVIRONMENT).read_text(encoding="utf-8"))
-    for name, text in (
-        (RESULTS, json_text(results)),
-        (REPORT, report(recipe, results, out / TABLE_FILE, surroundings)),
-    ):
+    results, page = concluded(recipe, joined, out, surroundings)
+    for name, text in ((RESULTS, json_text(results)), (REPORT, page)):
         with written_whole(out / name) as file:
             file.write(text.encode())
     return RESULTS, REPORT

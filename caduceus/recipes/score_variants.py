@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from caduceus.predict.variant_table import CHUNK
 from caduceus.recipes.answering import begin, introduce
 from caduceus.recipes.growing import Growing, grow
 from caduceus.recipes.progress import Progress
 from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
-from caduceus.recipes.variant_ranking import ranking
-from caduceus.recipes.variant_report import report
+from caduceus.recipes.variant_report import concluded
 from caduceus.recipes.variant_scoring import VariantScoring
-from caduceus.recipes.variant_text import TABLE_FILE
 from caduceus.recipes.variant_work import Work
 from caduceus.train.bar import say
 from caduceus.train.signals import Signals
@@ -30,8 +26,8 @@ def run(recipe: VariantScoring, files: dict[str, str], folder: RunFolder) -> Res
             outputs.append(work.header())
         progress = _score(work, outputs, signals)
         outputs.finish(work.ending())
-        results = _results(work, folder.path, progress)
-        folder.write(REPORT, report(recipe, results, folder.path / TABLE_FILE, folder.environment()))
+        results, page = concluded(recipe, _results(work, progress), folder.path, folder.environment())
+        folder.write(REPORT, page)
         folder.finish(results)
         outputs.forget()
         return results
@@ -54,9 +50,9 @@ def _score(work: Work, outputs: Growing, signals: Signals) -> Progress:
     return progress
 
 
-def _results(work: Work, folder: Path, progress: Progress) -> Results:
+def _results(work: Work, progress: Progress) -> Results:
     found = work.survey
-    results: Results = {
+    return {
         "records": found.records,
         "alleles": found.alleles,
         "scored": found.scored,
@@ -69,9 +65,6 @@ def _results(work: Work, folder: Path, progress: Progress) -> Results:
         "per_minute": progress.per_minute,
         "outputs": [*work.outputs, REPORT],
     }
-    if work.recipe.truth:
-        results["ranking"] = ranking(folder / TABLE_FILE, work.recipe.truth)
-    return results
 
 
 def _announced(recipe: VariantScoring, files: dict[str, str]) -> Work:

@@ -16,9 +16,9 @@ from caduceus.recipes.page import NO_PICTURE, figure, heading, made_with, number
 from caduceus.recipes.schema import Results
 from caduceus.recipes.score_figures import Ranked, Spread, histograms, intervals
 from caduceus.recipes.score_figures import roc as roc_picture
-from caduceus.recipes.variant_ranking import roc
+from caduceus.recipes.variant_ranking import ranking, roc
 from caduceus.recipes.variant_scoring import VariantScoring
-from caduceus.recipes.variant_text import COLUMNS
+from caduceus.recipes.variant_text import COLUMNS, TABLE_FILE
 
 # The scores of the model itself; the others are controls.
 OWN = ("llr", "ref_prob", "distance", "pll", "pll_mean")
@@ -28,9 +28,14 @@ _CURVES = ("llr", "distance", "untrained_llr", "trinucleotide", "tss_distance")
 _MEASURES = {"auroc": "area under the ROC curve", "spearman": "Spearman's rank correlation"}
 
 
-def report(recipe: VariantScoring, results: Results, path: Path, environment: dict[str, Any]) -> str:
-    """The page, as HTML; ``path`` is the run's table."""
-    return page(recipe, _sections(recipe, results, path, environment))
+def concluded(
+    recipe: VariantScoring, results: Results, folder: Path, environment: dict[str, Any]
+) -> tuple[Results, str]:
+    """What was found, with the ranking of the table in ``folder`` where the truth is known; and the page, as HTML."""
+    path = folder / TABLE_FILE
+    if recipe.truth:
+        results = results | {"ranking": ranking(path, recipe.truth)}
+    return results, page(recipe, _sections(recipe, results, path, environment))
 
 
 def _sections(recipe: VariantScoring, results: Results, path: Path, environment: dict[str, Any]) -> Iterator[str]:
@@ -70,7 +75,7 @@ def _passed_through(results: Results) -> Iterator[str]:
         yield f"<p>Contigs of another name: {names}.</p>"
 
 
-def _ranking(recipe: VariantScoring, ranking: dict[str, Any], path: Path, pictures: bool) -> Iterator[str]:
+def _ranking(recipe: VariantScoring, groups: dict[str, Any], path: Path, pictures: bool) -> Iterator[str]:
     yield "<h2>How well damaging variants are told</h2>"
     assert recipe.truth
     yield (
@@ -78,7 +83,7 @@ def _ranking(recipe: VariantScoring, ranking: dict[str, Any], path: Path, pictur
         "so that damaging variants are expected high. A score that tells nothing has an area of 0.5, or a correlation "
         "of 0. Intervals, 95&nbsp;%, take variants as independent.</p>"
     )
-    for group, scores in ranking.items():
+    for group, scores in groups.items():
         measures = {found["measure"] for found in scores.values() if "value" in found}
         if not measures:
             continue

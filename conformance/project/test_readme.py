@@ -12,7 +12,7 @@ from caduceus.conformance.project.sources import ROOT
 SET_UP = r"python3\.11 -m venv \.venv && \.venv/bin/pip install -c constraints/cpu\.txt -e "
 COMMANDS = {
     "quickstart": SET_UP + r"'\.\[plots\]' && \.venv/bin/python -m caduceus\.recipes run quickstart",
-    "tests": SET_UP + r"'\.\[test\]' && \.venv/bin/pytest conformance/",
+    "tests": SET_UP + r"'\.\[test\]' && \.venv/bin/pytest -n auto --dist loadfile conformance/",
 }
 
 
