@@ -9,7 +9,7 @@ from caduceus.backends.registry import get_backend
 from caduceus.bench.authors import Authors
 from caduceus.bench.contestant import Contestant
 from caduceus.bench.hugging_face import MODELING, Transformers
-from caduceus.bench.loop import LoopBackend
+from caduceus.bench.loop import LoopBackend, MambaLoopBackend
 from caduceus.bench.of_backend import OfBackend
 from caduceus.extras import require
 
@@ -23,13 +23,23 @@ def _loop() -> Contestant:
     return OfBackend("loop", "the same model with its scan as a loop over positions in Python", LoopBackend())
 
 
+def _mamba_loop() -> Contestant:
+    about = "the same model with its scan as the loop that mamba-ssm and transformers have where there is no kernel"
+    return OfBackend("mamba_loop", about, MambaLoopBackend())
+
+
 def _authors() -> Contestant:
     found = Authors()
     get_backend(found.backend)  # or why it cannot run here
     return found
 
 
-OTHERS: dict[str, Callable[[], Contestant]] = {"transformers": _transformers, "loop": _loop, "authors": _authors}
+OTHERS: dict[str, Callable[[], Contestant]] = {
+    "transformers": _transformers,
+    "loop": _loop,
+    "mamba_loop": _mamba_loop,
+    "authors": _authors,
+}
 """Contestants that are no backend."""
 
 _ABOUT = {

@@ -60,8 +60,8 @@ class Bench(Recipe):
             given, as they suit the device.
         model: a name of `caduceus.zoo`, or the fields of a `parts.Model` with a masked-LM head.
         backend: what is compared with the others: a name as `caduceus.build` takes it.
-        peers: what it is compared with: backends by name, "transformers", "loop" and "authors"
-            (`caduceus.bench.entries`).
+        peers: what it is compared with: backends by name, "transformers", "mamba_loop", "loop"
+            and "authors" (`caduceus.bench.entries`).
         device: "cpu" or "cuda".
         precision: of what is timed; whether all compute the same is asked in float32.
         threads: of the CPU; null: as many as torch takes by itself.

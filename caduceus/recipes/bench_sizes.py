@@ -6,7 +6,7 @@ from typing import Any
 
 SIZES: dict[str, dict[str, Any]] = {
     "full": {
-        "peers": ["torch", "transformers", "loop"],
+        "peers": ["torch", "transformers", "mamba_loop", "loop"],
         "model": "caduceus-ph-1k-d256",
         "scan": {"batch": 1, "length": 8_192},
         "layer": {"batch": 8, "length": 1_024},

@@ -9,7 +9,7 @@ import numpy as np
 
 from caduceus.bench.clock import Turns, interleave
 from caduceus.bench.devices import DEVICES
-from caduceus.bench.loop import LoopBackend
+from caduceus.bench.loop import LOOPS
 from caduceus.data import Allele, Genome, VariantFile, survey
 from caduceus.predict.scoring import Score, Scorer, Scoring
 from caduceus.predict.variant_table import judge_for
@@ -89,7 +89,7 @@ def _prepared(recipe: VariantBench, files: dict[str, str]) -> tuple[list[Allele]
         ways = {subject: Way(Scorer(model, genome, scoring), len(alleles))}
         alone = Scoring(recipe.window, recipe.radius, recipe.neighbours, tokens=1)
         for name in recipe.peers:
-            backend = LoopBackend() if name == "loop" else kernels(name, recipe.accelerator)
+            backend = LOOPS[name]() if name in LOOPS else kernels(name, recipe.accelerator)
             ways[f"{name}, one by one"] = Way(Scorer(recipe.load_model(backend), genome, alone), 1)
     return alleles, ways
 

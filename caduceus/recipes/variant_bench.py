@@ -16,7 +16,8 @@ class VariantBench(AskingOfVariants):
 
     Attributes:
         records: that are scored, taken at even distances from the whole file.
-        peers: what a loop over variants computes with: "loop", whose scan is a loop over positions too, or a backend.
+        peers: what a loop over variants computes with: a backend, or one whose scan is a loop over positions too, as
+            `caduceus.bench.loop` has them.
         rounds: that all take turns in.
     """
 
@@ -24,7 +25,7 @@ class VariantBench(AskingOfVariants):
 
     task: Literal["bench_variants"]
     records: int = Field(default=64, gt=0)
-    peers: tuple[str, ...] = Field(default=("loop", "torch"), min_length=1)
+    peers: tuple[str, ...] = Field(default=("mamba_loop", "loop", "torch"), min_length=1)
     rounds: int = Field(default=3, gt=0)
 
     def files(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from caduceus.bench.agree import disagreement
 from caduceus.bench.contestant import prepared
 from caduceus.bench.entries import entries
 from caduceus.bench.hugging_face import MODELING, Transformers
-from caduceus.bench.loop import LoopBackend
+from caduceus.bench.loop import LOOPS
 from caduceus.bench.work import Work
 from caduceus.conformance.cpu.examples import random_mask, results, scan_arguments
 from caduceus.conformance.examples.dilated_conv import DilatedConv
@@ -23,22 +23,24 @@ from caduceus.conformance.recipes.bench_examples import WRONG, model
 from caduceus.construct import build
 
 
+@pytest.mark.parametrize("name", LOOPS)
 @pytest.mark.parametrize("reverse", [False, True])
-def test_the_loop_computes_what_the_others_do(reverse: bool) -> None:
+def test_a_loop_computes_what_the_others_do(name: str, reverse: bool) -> None:
     arguments = scan_arguments(2, 40, 6, 3) | {"mask": random_mask(2, 40), "reverse": reverse}
     for given in (arguments, {**arguments, "mask": None}):
         expected = results(TorchBackend(), "selective_scan", given)
-        found = results(LoopBackend(), "selective_scan", given)
+        found = results(LOOPS[name](), "selective_scan", given)
         assert expected.keys() == found.keys()
-        for name, x in expected.items():
-            torch.testing.assert_close(found[name], x, rtol=1e-5, atol=1e-5, msg=name)
+        for key, x in expected.items():
+            torch.testing.assert_close(found[key], x, rtol=1e-5, atol=1e-5, msg=key)
 
 
+@pytest.mark.parametrize("name", LOOPS)
 @pytest.mark.parametrize("equivariance", ["ph", "ps"])
-def test_a_model_on_the_loop_is_the_same_model(equivariance: str) -> None:
+def test_a_model_on_a_loop_is_the_same_model(name: str, equivariance: str) -> None:
     spec, ids = model(equivariance), torch.randint(7, 11, (2, 50))
     with torch.no_grad():
-        expected, found = (build(spec, backend=backend)(ids) for backend in ("auto", LoopBackend()))
+        expected, found = (build(spec, backend=backend)(ids) for backend in ("auto", LOOPS[name]()))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
