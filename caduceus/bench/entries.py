@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from caduceus.backends.cuda.counts import Path, fused
 from caduceus.backends.registry import get_backend
 from caduceus.bench.authors import Authors
 from caduceus.bench.contestant import Contestant
 from caduceus.bench.hugging_face import MODELING, Transformers
-from caduceus.bench.loop import LoopBackend, MambaLoopBackend
+from caduceus.bench.loop import LOOPS
 from caduceus.bench.of_backend import OfBackend
 from caduceus.extras import require
 
@@ -19,13 +20,9 @@ def _transformers() -> Contestant:
     return Transformers()
 
 
-def _loop() -> Contestant:
-    return OfBackend("loop", "the same model with its scan as a loop over positions in Python", LoopBackend())
-
-
-def _mamba_loop() -> Contestant:
-    about = "the same model with its scan as the loop that mamba-ssm and transformers have where there is no kernel"
-    return OfBackend("mamba_loop", about, MambaLoopBackend())
+def _loop(name: str) -> Contestant:
+    backend = LOOPS[name]()
+    return OfBackend(name, backend.about, backend)
 
 
 def _authors() -> Contestant:
@@ -36,8 +33,7 @@ def _authors() -> Contestant:
 
 OTHERS: dict[str, Callable[[], Contestant]] = {
     "transformers": _transformers,
-    "loop": _loop,
-    "mamba_loop": _mamba_loop,
+    **{name: partial(_loop, name) for name in LOOPS},
     "authors": _authors,
 }
 """Contestants that are no backend."""

@@ -20,6 +20,7 @@ class LoopBackend(TorchBackend):
     """
 
     name = "loop"
+    about = "the same model with its scan as a loop over positions in Python"
 
     @classmethod
     def selective_scan(
@@ -72,6 +73,7 @@ class MambaLoopBackend(LoopBackend):
     """
 
     name = "mamba_loop"
+    about = "the same model with its scan as the loop that mamba-ssm and transformers have where there is no kernel"
 
     @staticmethod
     def _states(
