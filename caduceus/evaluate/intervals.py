@@ -1,9 +1,14 @@
-"""How far a score may be from that of another test set and other seeds of the same kind: bootstrap over both.
+"""How far a score may be from that of another test set and other seeds of the same kind.
 
-Rows of a test set are drawn with replacement; for a difference of two models both are scored on the same draws, since
-rows that are hard for one are hard for the other. Rows that belong together, such as those of one variant, are drawn
-together, as a group. The trainings of a model are drawn with replacement too, for a difference the same seeds of both.
-Percentile intervals (Efron and Tibshirani 1993, chapter 13); of few seeds they are somewhat too narrow.
+Rows of a test set are drawn with replacement (Efron and Tibshirani 1993, chapter 13); for a difference of two models
+both are scored on the same draws, since rows that are hard for one are hard for the other. Rows that belong together,
+such as those of one variant, are drawn together, as a group.
+
+Three trainings are too few to be drawn from: the draws would lie between the worst and the best of them, and three of
+four intervals at most would hold the mean of all trainings. So seeds count by Student's t distribution instead, with
+the deviation between them and one degree of freedom less than there are; of a difference of as many trainings each,
+with the deviation of the differences, seed by seed. The interval is that of the sum of both: percentiles of the draws
+of rows, each moved by every quantile of t. Of one seed, nothing is known of others, and the interval is of rows alone.
 """
 
 from __future__ import annotations
@@ -13,9 +18,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from caduceus.evaluate.metrics import Predictions, score
+from caduceus.evaluate.metrics import LOSSES, Predictions, score
+from caduceus.extras import require
 
 _RESAMPLES, _CONFIDENCE = 1000, 0.95
+_QUANTILES = 200
 
 
 @dataclass(frozen=True)
@@ -46,15 +53,18 @@ class Draws:
 
     Attributes:
         truth: of the rows, as `Predictions` has it.
-        whole: the score of the set as it is; NaN where it is not defined.
-        drawn: (resamples,) those of the draws, likewise.
+        parts: of a score (seeds,) that of each on the set as it is, NaN where it is not defined; of a difference
+            (seeds,) those of the pairs, or what is added and what is taken away where there are not as many of both.
+        drawn: (resamples,) the mean over the seeds on each draw, likewise.
         seed: of the draws.
+        limits: what the score cannot pass.
     """
 
     truth: np.ndarray
-    whole: float
+    parts: tuple[np.ndarray, ...]
     drawn: np.ndarray
     seed: int
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @classmethod
     def of(
@@ -74,10 +84,14 @@ class Draws:
         seeds = _as_list(predictions)
         rows = len(seeds[0])
         draw = _drawing(np.random.default_rng(seed), rows, groups)
-        # Of a generator of their own: models of one seed and of several are compared on the same draws of rows.
-        which = np.random.default_rng([seed, 1]).integers(len(seeds), size=(resamples, len(seeds)))
-        drawn = [_mean(name, [seeds[i] for i in chosen], draw()) if rows else np.nan for chosen in which]
-        return cls(seeds[0].truth, _mean(name, seeds, np.arange(rows)), np.array(drawn, dtype=float), seed)
+        drawn = [_each(name, seeds, draw()).mean() if rows else np.nan for _ in range(resamples)]
+        limits = (0.0, np.inf) if name in LOSSES else (-np.inf, 1.0)
+        return cls(seeds[0].truth, (_each(name, seeds, np.arange(rows)),), np.array(drawn, dtype=float), seed, limits)
+
+    @property
+    def whole(self) -> float:
+        """The score of the set as it is, the mean over the seeds; NaN where it is not defined."""
+        return float(sum(part.mean() for part in self.parts))
 
     def minus(self, other: Draws) -> Draws:
         """The difference, draw by draw.
@@ -89,19 +103,35 @@ class Draws:
             raise ValueError("the models were scored on different rows; a paired comparison needs the same ones")
         if (self.seed, len(self.drawn)) != (other.seed, len(other.drawn)):
             raise ValueError("the models were scored on different draws; give both the same resamples and seed")
-        return Draws(self.truth, self.whole - other.whole, self.drawn - other.drawn, self.seed)
+        taken = tuple(-part for part in other.parts)
+        paired = [len(part) for part in self.parts] == [len(part) for part in taken]
+        parts = tuple(map(np.add, self.parts, taken)) if paired else self.parts + taken
+        return Draws(self.truth, parts, self.drawn - other.drawn, self.seed)
 
     def interval(self, confidence: float = _CONFIDENCE) -> Interval:
-        """The percentile interval."""
+        """Percentiles of the draws of rows, moved by what the seeds differ."""
         resamples = len(self.drawn)
         defined = self.drawn[np.isfinite(self.drawn)]
         low: float | None = None
         high: float | None = None
         if np.isfinite(self.whole) and 2 * len(defined) >= resamples > 0:
             tail = (1 - confidence) / 2
-            low, high = (float(limit) for limit in np.quantile(defined, [tail, 1 - tail]))
+            moved = defined[:, None] + self._of_other_seeds()
+            found = np.quantile(moved, [tail, 1 - tail], method="hazen")
+            low, high = (float(limit) for limit in np.clip(found, *self.limits))
         value = float(self.whole) if np.isfinite(self.whole) else None
         return Interval(value, low, high, confidence, resamples, resamples - len(defined))
+
+    def _of_other_seeds(self) -> np.ndarray:
+        """How far the mean of other seeds may be: equally probable distances, 0 alone where that is not known."""
+        several = [part for part in self.parts if len(part) > 1]
+        squares = np.array([part.var(ddof=1) / len(part) for part in several])
+        if not squares.sum() > 0:
+            return np.zeros(1)
+        # Welch and Satterthwaite: the degrees of freedom of a sum of independent deviations.
+        freedom = squares.sum() ** 2 / sum(s**2 / (len(part) - 1) for s, part in zip(squares, several, strict=True))
+        middles = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+        return np.asarray(np.sqrt(squares.sum()) * require("scipy.stats", "evaluate").t.ppf(middles, freedom))
 
 
 def interval(
@@ -155,11 +185,9 @@ def _as_list(predictions: Predictions | Sequence[Predictions]) -> list[Predictio
     return found
 
 
-def _mean(name: str, seeds: Sequence[Predictions], rows: np.ndarray) -> float:
-    """NaN unless every seed has a score."""
-    each = [score(name, one.take(rows)) for one in seeds]
-    defined = [value for value in each if value is not None]
-    return float(np.mean(defined)) if len(defined) == len(each) else np.nan
+def _each(name: str, seeds: Sequence[Predictions], rows: np.ndarray) -> np.ndarray:
+    """(seeds,) scores; NaN for one without."""
+    return np.array([score(name, one.take(rows)) for one in seeds], dtype=float)
 
 
 def _drawing(rng: np.random.Generator, rows: int, groups: np.ndarray | None) -> Callable[[], np.ndarray]:
