@@ -31,6 +31,6 @@ def regions(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
             found = fields(line)
             if not found:
                 continue
-            if len(found) < 3 or not (found[1].isdigit() and found[2].isdigit()):
+            if len(found) < 3 or not all(text.isascii() and text.isdigit() for text in found[1:3]):
                 raise ValueError(f"{path}: line {number}: expected contig, start, end, got {line.strip()!r}")
             yield number, found

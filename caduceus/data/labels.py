@@ -10,6 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from caduceus.data.cells import SEPARATOR
+from caduceus.data.iupac import BASES, other_letter
 from caduceus.data.tables import Table
 
 Problem = Literal["single_label_classification", "multi_label_classification", "regression"]
@@ -17,9 +19,6 @@ ClassOrder = Literal["sorted", "listed"]
 
 SEQUENCE_COLUMNS = ("sequence", "seq", "dna")
 LABEL_COLUMNS = ("label", "labels", "class", "target")
-# What a sequence may hold: the bases, N, and the other ambiguity letters of IUPAC, in either case.
-_LETTERS = frozenset("ACGTNRYSWKMBDHVacgtnryswkmbdhv")
-_BASES = frozenset("ACGTNacgtn")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +66,7 @@ class Labelled:
 
     def notes(self, max_length: int | None = None) -> list[str]:
         """What a reader of the data should know: letters that a model cannot tell apart, cuts, absent classes."""
-        ambiguous = sum(not _BASES.issuperset(sequence) for sequence in self.sequences)
+        ambiguous = sum(not BASES.issuperset(sequence) for sequence in self.sequences)
         lower = sum(any(letter.islower() for letter in set(sequence)) for sequence in self.sequences)
         cut = 0 if max_length is None else int((self.lengths() > max_length).sum())
         absent = [name for name, count in self.counts().items() if not count]
@@ -152,12 +151,8 @@ def _sequences(table: Table, column: str) -> list[str]:
     for row, sequence in enumerate(found):
         if not sequence:
             raise ValueError(f"{table.at(row, column)}: the sequence is empty, expected at least one base")
-        if not _LETTERS.issuperset(sequence):
-            place = next(i for i, letter in enumerate(sequence) if letter not in _LETTERS)
-            raise ValueError(
-                f"{table.at(row, column)}: {sequence[place]!r} at base {place + 1} is no letter of DNA, "
-                "expected A, C, G, T, N or another IUPAC letter"
-            )
+        if problem := other_letter(sequence):
+            raise ValueError(f"{table.at(row, column)}: {problem}")
     return found
 
 
@@ -195,7 +190,7 @@ def _classes(
     """Names of the classes, and ids (n,) or flags (n, classes)."""
     several = problem == "multi_label_classification"
     cells = [
-        [name.strip() for name in text.split(";") if name.strip()] if several else [text.strip()]
+        [name.strip() for name in text.split(SEPARATOR) if name.strip()] if several else [text.strip()]
         for text in table.columns[column]
     ]
     names = tuple(classes) if classes is not None else class_order([n for cell in cells for n in cell if n], order)

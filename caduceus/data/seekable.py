@@ -21,10 +21,10 @@ from pyfaidx import Faidx, FastaIndexingError
 from caduceus.data.cache import cache_entry, published
 from caduceus.data.fasta import DAMAGE, Files, OpenFasta
 from caduceus.data.locks import locked
+from caduceus.data.text import is_bgzf, is_packed, refuse_cut_off
 
 _log = logging.getLogger(__name__)
 _BGZF_NAMES = (".gz", ".bgz")
-_OTHER_PACKING = {b"BZ": "bzip2", b"PK": "zip", b"\xfd7": "xz", b"(\xb5": "zstd"}
 
 
 def prepare(path: str | os.PathLike[str]) -> Files:
@@ -90,14 +90,12 @@ def _build(files: Files) -> Files:
 
 
 def _needs_unpacking(source: Path) -> bool:
+    named_packed = source.name.lower().endswith(_BGZF_NAMES)
+    if is_packed(source):
+        refuse_cut_off(source)
+        return not (is_bgzf(source) and named_packed)
     with source.open("rb") as file:
         head = file.read(18)
-    named_packed = source.name.lower().endswith(_BGZF_NAMES)
-    if head[:2] == b"\x1f\x8b":
-        bgzf = len(head) == 18 and bool(head[3] & 4) and head[12:14] == b"BC"
-        return not (bgzf and named_packed)
-    if packing := _OTHER_PACKING.get(head[:2]):
-        raise ValueError(f"{source} is packed with {packing}, expected plain FASTA, BGZF or gzip; repack it with bgzip")
     if head.lstrip()[:1] not in (b">", b";"):
         raise ValueError(f"{source} begins with {head[:8]!r}, expected FASTA: a line that begins with '>'")
     if named_packed:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from caduceus.data.bed import regions
 from caduceus.data.genome import Genome
+from caduceus.data.iupac import other_letter
 from caduceus.data.tables import long_fields
 from caduceus.data.text import opened
 from caduceus.data.variants import ContigNames
@@ -37,26 +39,32 @@ def fasta_sequences(path: str | os.PathLike[str]) -> Iterator[Named]:
     """The records of a FASTA file, plain or gzip.
 
     Raises:
-        FileNotFoundError: there is no such file. ValueError: it holds no record, or one without sequence.
+        FileNotFoundError: there is no such file. ValueError: it holds no record, text before the first, or a record
+            without sequence or with other letters than those of DNA.
     """
     count = 0
     with opened(path) as file:
-        for title, sequence in SimpleFastaParser(file):
+        first = next((line for line in file if line.strip()), "")
+        if not first.startswith(">"):
+            raise ValueError(f"{path} holds no FASTA: it begins with {first[:20].strip()!r}, expected a line with '>'")
+        for title, sequence in SimpleFastaParser(chain([first], file)):
             name = title.split()[0] if title.split() else f"record {count + 1}"
             if not sequence:
                 raise ValueError(f"{path}: record {name!r} has no sequence")
+            if problem := other_letter(sequence):
+                raise ValueError(f"{path}: record {name!r}: {problem}")
             count += 1
             yield Named(name, sequence)
-    if not count:
-        raise ValueError(f"{path} holds no FASTA record, expected a line that begins with '>'")
 
 
 def table_sequences(path: str | os.PathLike[str], column: str = "sequence") -> Iterator[Named]:
     """A column of a CSV or TSV file with a header; named by its column ``name`` or ``id``, else by the row's number.
 
     Raises:
-        FileNotFoundError: there is no such file. ValueError: it has no such column, or a row without sequence.
+        FileNotFoundError: there is no such file. ValueError: it has no such column, no rows, or a row without
+            sequence or with other letters than those of DNA.
     """
+    number = 0
     with opened(path) as file, long_fields():
         head = file.readline()
         separator = "\t" if "\t" in head else ","
@@ -67,11 +75,19 @@ def table_sequences(path: str | os.PathLike[str], column: str = "sequence") -> I
         named = next((columns.index(name) for name in ("name", "id") if name in columns), None)
         try:
             for number, row in enumerate(csv.reader(file, delimiter=separator), 1):
-                if len(row) <= at or not row[at].strip():
-                    raise ValueError(f"{path}: row {number} has no {column}")
-                yield Named(str(number) if named is None else row[named], row[at].strip())
+                if not row:
+                    continue
+                if len(row) < len(columns) or not row[at].strip():
+                    lacking = columns[len(row)] if len(row) < len(columns) else column
+                    raise ValueError(f"{path}: row {number} has no {lacking}")
+                sequence = row[at].strip()
+                if problem := other_letter(sequence):
+                    raise ValueError(f"{path}: row {number}: {problem}")
+                yield Named(str(number) if named is None else row[named], sequence)
         except csv.Error as error:
             raise ValueError(f"{path}: {error}") from error
+    if not number:
+        raise ValueError(f"{path} holds no rows below its header")
 
 
 def region_sequences(bed: str | os.PathLike[str], genome: Genome) -> Iterator[Named]:

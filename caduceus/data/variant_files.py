@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from caduceus.data.tables import long_fields
 from caduceus.data.text import is_packed, opened
 
 _ERRORS_SHOWN = 5
@@ -78,12 +79,26 @@ class VariantFile:
         first, last = (header[0], header[-1]) if header else ("", "")
         if first.startswith(("BCF", "\x1f\x8b")):
             raise ValueError(f"{self.path} is BCF, expected VCF; convert it by: bcftools view -O z")
-        self.is_vcf = last.startswith("#CHROM\t") or first.startswith("##fileformat=VCF")
+        if "\r" in last:
+            raise ValueError(f"{self.path} ends its lines with CR alone, expected LF; convert it by: tr '\\r' '\\n'")
+        self.is_vcf = last.startswith("#CHROM\tPOS\tID\t") or first.startswith("##fileformat=VCF")
         self.header: tuple[str, ...] = tuple(header) if self.is_vcf else ()
         self._before = len(header)
-        self._separator = "\t" if self.is_vcf or "\t" in last else ";" if ";" in last else ","
-        self.columns = tuple(next(csv.reader([last], delimiter=self._separator), []))
+        self._separator = "\t" if self.is_vcf or "\t" in last else max(",;", key=last.count)
+        try:
+            self.columns = self._split(last)
+        except ValueError as error:
+            raise ValueError(f"{self.path}, line {len(header)}: {error}") from error
         self._where = self._places()
+
+    def _split(self, text: str) -> tuple[str, ...]:
+        if self.is_vcf:
+            return tuple(text.split("\t"))
+        try:
+            with long_fields():
+                return tuple(next(csv.reader([text], delimiter=self._separator), ()))
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
 
     def _places(self) -> dict[str, int]:
         """Column of each name that a variant needs."""
@@ -141,18 +156,21 @@ class VariantFile:
             raise ValueError(f"{self.path} is cut off or damaged: {error}") from error
 
     def _record(self, number: int, text: str) -> Record:
-        fields = tuple(text.split("\t") if self.is_vcf else next(csv.reader([text], delimiter=self._separator)))
-        fewest = len(_VCF_COLUMNS) if self.is_vcf else len(self.columns)
-        if len(fields) < fewest:
-            spaces = "; fields are separated by tabs, not spaces" if self.is_vcf and len(text.split()) >= fewest else ""
-            raise ValueError(f"{len(fields)} fields, expected {fewest}{spaces}")
+        fields, expected = self._split(text), len(self.columns)
+        if len(fields) < expected or (self.is_vcf and len(fields) > expected):
+            spaces = "; fields are separated by tabs, not spaces" if self.is_vcf and len(fields) == 1 else ""
+            raise ValueError(f"{len(fields)} fields, expected {expected}, as in the line of their names{spaces}")
         value = {name: fields[i].strip() for name, i in self._where.items()}
         if not (value["pos"].isascii() and value["pos"].isdigit()):
             raise ValueError(f"the position is {value['pos']!r}, expected a whole number, counted from 1")
-        for name in ("chrom", "ref", "alt"):
-            if not value[name]:
-                raise ValueError(f"{name} is empty")
         alts = tuple(value["alt"].split(","))
+        for name, texts in {"chrom": (value["chrom"],), "ref": (value["ref"],), "alt": alts}.items():
+            if not all(texts):
+                raise ValueError(
+                    f"{name} is empty" if len(texts) == 1 else f"{name} {value[name]!r} has an empty allele"
+                )
+            if not self.is_vcf and len(value[name].split()) > 1:
+                raise ValueError(f"{name} is {value[name]!r}, expected no spaces or tabs in it")
         return Record(number, value["chrom"], int(value["pos"]), value.get("id") or ".", value["ref"], alts, fields)
 
     def _opened(self) -> TextIO:

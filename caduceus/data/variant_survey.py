@@ -90,7 +90,7 @@ def survey(records: Iterable[Record], judge: Judge, *, most_mismatched: float = 
 
 def _refuse(found: Survey, genome: Genome, most_mismatched: float) -> None:
     if not found.records:
-        raise ValueError("the file holds no variants")
+        raise ValueError("the file of variants holds no variants")
     if not found.scored and found.reasons["no_contig"]:
         theirs, ours = ", ".join(sorted(found.unknown)[:5]), ", ".join(list(genome.contigs)[:5])
         raise ValueError(
@@ -100,7 +100,8 @@ def _refuse(found: Survey, genome: Genome, most_mismatched: float) -> None:
         raise ValueError(
             f"{found.reasons['mismatch']:,} alleles ({found.mismatched:.1%}) have another reference than "
             f"{genome.path.name}, at most {most_mismatched:.1%} are allowed: is it the same "
-            "assembly, and do positions count from 1? First:\n  " + "\n  ".join(found.examples)
+            "assembly, and do positions count from 1? (most_mismatched sets the share.) First:\n  "
+            + "\n  ".join(found.examples)
         )
 
 

@@ -125,7 +125,7 @@ def embed(model: Any, sequences: str | Iterable[str], **options: Any) -> dict[st
         (L, C) or (2, L, C), where the reverse strand's features lie at the positions of the sequence as given.
 
     Raises:
-        ValueError: an empty sequence, or a layer, pooling or strands that there is not.
+        ValueError: no sequences, an empty one, or a layer, pooling or strands that there is not.
 
     >>> import caduceus
     >>> from caduceus import parts
@@ -136,5 +136,7 @@ def embed(model: Any, sequences: str | Iterable[str], **options: Any) -> dict[st
     """
     embedder = Embedder(model, **options)
     rows = list(embedder([sequences] if isinstance(sequences, str) else sequences))
+    if not rows:
+        raise ValueError("no sequences, expected at least one")
     columns = {name: [row[name] for row in rows] for name in embedder.layers.names}
     return columns if embedder.pooling == "none" else {name: np.stack(each) for name, each in columns.items()}

@@ -89,12 +89,13 @@ class Mapper:
         whole = self._whole(contig, start, end)
         if not whole.valid.all() and not self._masks:
             raise ValueError(
-                f"{contig}:{start}-{end} is nearer than {self.flank} bases to its contig's end; mixers ignore masks"
+                f"{contig}, bases {start + 1} to {end}: nearer than {self.flank} to the contig's end, and the model "
+                "has mixers that ignore masks"
             )
         if gradient and not (whole.valid & is_base(whole.ids)).all():
             raise ValueError(
-                f"{contig}:{start}-{end} is nearer than {self.flank} bases to an N or to its contig's end, where "
-                "there is no gradient; give gradient=False, or a smaller window"
+                f"{contig}, bases {start + 1} to {end}: nearer than {self.flank} to an N or to the contig's end, where "
+                "there is no gradient; leave it out (gradient: false), or give a smaller window"
             )
 
     def _whole(self, contig: str, start: int, end: int) -> Window:

@@ -114,6 +114,8 @@ def _given(variants: Any) -> list[Record]:
         if len(fields) != 4 or not all(isinstance(fields[j], str) and fields[j] for j in (0, 2, 3)):
             raise ValueError(f"variant {i} is {row!r}, expected (contig, position from 1, ref, alt)")
         contig, position, ref, alt = fields
+        if not isinstance(position, int | np.integer):
+            raise ValueError(f"variant {i} is {row!r}: its position is no whole number")
         records.append(Record(i, contig, int(position), ".", ref, (alt,), ()))
     return records
 

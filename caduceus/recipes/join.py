@@ -10,11 +10,12 @@ import yaml
 from Bio.bgzf import BgzfBlocks
 
 from caduceus.data import VariantFile
+from caduceus.data.text import BGZF_END
 from caduceus.recipes.errors import Refused
 from caduceus.recipes.run_dir import ENVIRONMENT, RECIPE, REPORT, RESULTS, json_text
 from caduceus.recipes.variant_report import concluded
 from caduceus.recipes.variant_scoring import VariantScoring
-from caduceus.recipes.variant_text import BGZF_END, TABLE_FILE, as_bytes, table_header
+from caduceus.recipes.variant_text import TABLE_FILE, as_bytes, table_header
 from caduceus.train.files import written_whole
 
 _COPIED_AT_ONCE = 1 << 20
@@ -24,11 +25,14 @@ def join(runs: list[Path], out: Path) -> str:
     """Write the outputs of all shards into ``out``; what was done, in a line.
 
     Raises:
-        Refused: a run is not finished, is of another recipe, or a shard is missing or given twice.
+        Refused: a run is not finished, is of another recipe, or has other outputs than it wrote; a shard is missing or
+            given twice, or is where the whole is to be.
     """
+    if out.resolve() in [run.resolve() for run in runs]:
+        raise Refused(f"{out} is one of the shards, expected another folder for what they are together")
     ordered = _ordered(runs)
+    names = _names(ordered)
     out.mkdir(parents=True, exist_ok=True)
-    names = sorted(path.name for path in ordered[0].glob("variants.*"))
     for name in names:
         with written_whole(out / name) as file:
             for number, run in enumerate(ordered):
@@ -51,6 +55,18 @@ def _told(runs: list[Path], out: Path) -> tuple[str, str]:
         with written_whole(out / name) as file:
             file.write(text.encode())
     return RESULTS, REPORT
+
+
+def _names(runs: list[Path]) -> list[str]:
+    """The files that each shard wrote."""
+    names = [name for name in json.loads((runs[0] / RESULTS).read_text(encoding="utf-8"))["outputs"] if name != REPORT]
+    for path in (run / name for run in runs for name in names):
+        if not path.is_file():
+            raise Refused(f"there is no {path}, which the run wrote; shards are joined as they were written")
+        if path.suffix == ".gz":
+            with path.open("rb") as shard:
+                _header_ends(path, shard, packed=True)
+    return names
 
 
 def _ordered(runs: list[Path]) -> list[Path]:
@@ -107,9 +123,14 @@ def _header_ends(path: Path, shard: BinaryIO, packed: bool) -> int:
     size = len(as_bytes(lines, False))
     if not packed:
         return size
+    end = 0
     for start, length, _, held in BgzfBlocks(shard):
         if size <= 0:
-            return int(start)
+            break
         size -= held
         end = start + length
+    if size:
+        raise Refused(
+            f"{path} was packed anew, so that its records do not begin with a block; give it as it was written"
+        )
     return int(end)

@@ -32,17 +32,15 @@ def report(recipe: RegionScoring, results: Results, values: Path, environment: d
 def _sections(recipe: RegionScoring, results: Results, values: Path, environment: dict[str, Any]) -> Iterator[str]:
     mean = results["mean"]
     yield from heading(recipe)
-    yield numbers(
-        [
-            (f"{results['bases']:,}", "bases"),
-            (f"{results['known']:,}", "of them A, C, G or T"),
-            (f"{-mean['log_likelihood']:.3f}", "bits per hidden base"),
-            (f"{mean['entropy']:.3f}", "bits of entropy"),
-        ]
-    )
+    told = [(f"{results['bases']:,}", "bases"), (f"{results['known']:,}", "of them A, C, G or T")]
+    if results["known"]:
+        told.append((f"{-mean['log_likelihood']:.3f}", "bits per hidden base"))
+        told.append((f"{mean['entropy']:.3f}", "bits of entropy"))
+    yield numbers(told)
     yield "<h2>The tracks</h2>"
     outputs = zip(TRACKS, results["outputs"], strict=True)
-    rows = ((f"<code>{escape(file)}</code>", f"{_ABOUT[name]} Mean: {mean[name]:.4f}.") for name, file in outputs)
+    means = {name: f" Mean: {value:.4f}." if results["known"] else "" for name, value in mean.items()}
+    rows = ((f"<code>{escape(file)}</code>", _ABOUT[name] + means[name]) for name, file in outputs)
     yield table((), rows, "facts")
     how = "each by itself" if recipe.every is None else f"one in {recipe.every} at a time"
     yield f"<p>Every base was hidden, {how}, and read with {recipe.window // 2:,} bases on either side.</p>"

@@ -34,6 +34,7 @@ class RegionScoring(Asking):
         return self.found({"fasta": self.fasta, "regions": self.regions}, {})
 
     def summary(self, folder: RunFolder, results: Results) -> str:
-        found = "; ".join(f"{name} {mean:.4f}" for name, mean in results["mean"].items())
+        means = "; ".join(f"{name} {mean:.4f}" for name, mean in results["mean"].items() if mean is not None)
+        found = f"on average {means}" if means else "none of them A, C, G or T, so that there is nothing to score"
         written = "\n".join(f"written     {folder.path / name}" for name in [*results["outputs"], REPORT])
-        return f"\n{self.name}: {results['bases']:,} bases; on average {found}\n{written}"
+        return f"\n{self.name}: {results['bases']:,} bases; {found}\n{written}"

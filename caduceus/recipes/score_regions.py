@@ -102,7 +102,8 @@ def _write(folder: Path, kind: str, values: Path, spans: list[Region], contigs: 
                 written[name].add(contig, start, column)
             total += np.nansum(table, axis=0)
             known += int((~np.isnan(table[:, 0])).sum())
-    return {"known": known, "mean": dict(zip(TRACKS, (total / max(known, 1)).tolist(), strict=True))}
+    means = (total / known).tolist() if known else [None] * len(TRACKS)
+    return {"known": known, "mean": dict(zip(TRACKS, means, strict=True))}
 
 
 def _prepared(recipe: RegionScoring, files: dict[str, str]) -> tuple[RegionScorer, list[Region]]:

@@ -10,6 +10,7 @@ from caduceus.recipes.run_dir import REPORT, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.recipes.variant_report import concluded
 from caduceus.recipes.variant_scoring import VariantScoring
+from caduceus.recipes.variant_text import holds_scores
 from caduceus.recipes.variant_work import Work
 from caduceus.train.bar import say
 from caduceus.train.signals import Signals
@@ -70,6 +71,8 @@ def _results(work: Work, progress: Progress) -> Results:
 def _announced(recipe: VariantScoring, files: dict[str, str]) -> Work:
     work = Work(recipe, files)
     introduce(recipe, work.model)
+    if holds_scores(work.file):
+        say("data   the scores that the file holds, of an earlier run, are replaced")
     for line in str(work.survey).splitlines():
         say(f"data   {line}")
     return work

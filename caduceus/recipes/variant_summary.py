@@ -20,7 +20,8 @@ def _lines(recipe: Recipe, folder: RunFolder, results: Results) -> Iterator[str]
     yield ""
     shard = "" if results["shard"] == "1/1" else f", shard {results['shard']}"
     yield f"{recipe.name}: {results['records_of_shard']:,} records{shard}, {results['per_minute']:,.0f} a minute"
-    yield from (f"  {count:>9,}  not scored: {reason}" for reason, count in results["not_scored"].items())
+    whole = " (of the whole file)" if shard else ""
+    yield from (f"  {count:>9,}  not scored: {reason}{whole}" for reason, count in results["not_scored"].items())
     for group, scores in results.get("ranking", {}).items():
         yield ""
         yield f"{group}: how well damaging variants are told (95 % interval); controls are in brackets"

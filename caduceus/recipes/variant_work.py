@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import nan
 
 from caduceus.data import Allele, Genome, Intervals, Record, VariantFile, survey
+from caduceus.data.text import BGZF_END
 from caduceus.predict.controls import Composition, Starts
 from caduceus.predict.scoring import Score, Scorer, Scoring, copied
 from caduceus.predict.variant_table import CHUNK, in_chunks, judge_for
@@ -13,7 +14,6 @@ from caduceus.recipes.prepare import refusing
 from caduceus.recipes.variant_facts import SplitOf, TruthOf
 from caduceus.recipes.variant_scoring import VariantScoring
 from caduceus.recipes.variant_text import (
-    BGZF_END,
     TABLE_FILE,
     UNTRAINED,
     Values,
@@ -71,7 +71,7 @@ class Work:
 
     def header(self) -> dict[str, bytes]:
         vcf, table = self.outputs
-        text = vcf_header(self.file, self.genome)
+        text = vcf_header(self.file, self.genome, self.survey.unknown)
         return {vcf: as_bytes([text], self.file.packed), table: table_header().encode()}
 
     def ending(self) -> dict[str, bytes]:

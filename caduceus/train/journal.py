@@ -132,7 +132,7 @@ class Journal(AfterUpdate):
         if state["plan"] != self._shape:
             raise Unusable(
                 f"the checkpoint was written with {state['plan']}, this run has {self._shape}: give the same devices "
-                "and batch.per_device, or another folder"
+                "and the same batch, or another folder"
             )
         compare(state.get("means", {}), self.means())
         self._seconds, self.waiting = state["seconds"], state["waiting"]

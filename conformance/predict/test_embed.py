@@ -123,10 +123,15 @@ def test_sequences_from_files(folder: Path, genome: Genome) -> None:
 @pytest.mark.parametrize(
     ("text", "read", "message"),
     [
-        ("ACGT\n", fasta_sequences, "holds no FASTA record"),
+        ("ACGT\n", fasta_sequences, "holds no FASTA: it begins with .ACGT"),
         (">a\n>b\nA\n", fasta_sequences, "record 'a' has no sequence"),
         ("seq\nACGT\n", table_sequences, "has no column 'sequence'; it has seq"),
         ("sequence,x\n,1\n", table_sequences, "row 1 has no sequence"),
+        ("ACGT\n>b\nACGT\n", fasta_sequences, "holds no FASTA: it begins with .ACGT"),
+        (">a\nMKVLQ\n", fasta_sequences, "record 'a': 'L' at base 4 is no letter of DNA"),
+        ("sequence,name\nACGT,a\nAC-T,b\n", table_sequences, "row 2: '-' at base 3 is no letter of DNA"),
+        ("sequence,name\nACGT\n", table_sequences, "row 1 has no name"),
+        ("sequence\n", table_sequences, "holds no rows below its header"),
     ],
 )
 def test_files_without_sequences(folder: Path, text: str, read: object, message: str) -> None:

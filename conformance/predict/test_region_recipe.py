@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,16 @@ def test_tracks_hold_what_the_function_gives(folder: Path, genome: Genome, kind:
         }
         assert list(found) == list(wanted)
         assert list(found.values()) == pytest.approx(list(wanted.values()), rel=1e-4, abs=1e-5)
+
+
+def test_of_nothing_but_n_there_is_no_mean(folder: Path, genome: Genome, capsys: Any) -> None:
+    first = genome.fetch("chr2", 0, genome.contigs["chr2"]).index("N")
+    (folder / "r.bed").write_text(f"chr2\t{first}\t{first + 1}\n")
+    assert run("out") == 0
+    assert "1 bases; none of them A, C, G or T, so that there is nothing to score" in capsys.readouterr().out
+    results = json.loads((folder / "out" / "results.json").read_text())
+    assert (results["known"], set(results["mean"].values())) == (0, {None})
+    assert "bits of entropy" not in (folder / "out" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

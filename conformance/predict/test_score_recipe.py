@@ -25,6 +25,7 @@ from caduceus.conformance.predict.conftest import CONTIGS
 from caduceus.conformance.predict.models import small
 from caduceus.conformance.predict.variant_files import HEADER, csv_text, vcf_text, write_variants
 from caduceus.data import VariantFile
+from caduceus.data.text import BGZF_END
 from caduceus.predict import Score, Scoring, score_variants
 from caduceus.predict import variant_table as tables
 from caduceus.recipes import score_variants as scoring
@@ -33,7 +34,7 @@ from caduceus.recipes import variant_work as working
 from caduceus.recipes.__main__ import main
 from caduceus.recipes.variant_facts import TruthOf
 from caduceus.recipes.variant_scoring import Truth
-from caduceus.recipes.variant_text import BGZF_END, as_bytes
+from caduceus.recipes.variant_text import as_bytes
 
 Run = Callable[..., int]
 CHUNK = 8
@@ -151,6 +152,30 @@ def test_shards_of_other_machines_join_as_they_are(folder: Path, score: Run, mon
     assert "62" in (joined / "report.html").read_text()
 
 
+def test_only_what_shards_wrote_is_joined(folder: Path, score: Run, capsys: Any) -> None:
+    """An index beside them is no part; what was packed anew or is gone is refused, and so is to write over a shard."""
+    write_variants(folder, vcf_text(ROWS), "variants.vcf.gz")
+    assert score("whole", "variants.vcf.gz") == 0
+    for i in (1, 2):
+        assert score(f"part{i}", "variants.vcf.gz", f"shard={i}/2") == 0
+    (folder / "part1" / "variants.vcf.gz.tbi").write_bytes(b"index")
+    assert main(["join", "joined", "part1", "part2"]) == 0
+    assert outputs(folder / "joined") == outputs(folder / "whole")
+    capsys.readouterr()
+    assert main(["join", "part1", "part1", "part2"]) == 2
+    assert "part1 is one of the shards" in capsys.readouterr().err
+    packed = folder / "part2" / "variants.vcf.gz"
+    with BgzfWriter(str(folder / "anew"), "wb") as file:
+        file.write(gzip.decompress(packed.read_bytes()))
+    (folder / "anew").replace(packed)
+    assert main(["join", "again", "part1", "part2"]) == 2
+    assert "variants.vcf.gz was packed anew" in capsys.readouterr().err
+    packed.rename(folder / "part2" / "variants.vcf")
+    assert main(["join", "again", "part1", "part2"]) == 2
+    assert "there is no part2/variants.vcf.gz, which the run wrote" in capsys.readouterr().err
+    assert not (folder / "again").exists()
+
+
 def test_shards_of_other_data_are_not_joined(folder: Path, score: Run, capsys: Any) -> None:
     write_variants(folder, vcf_text(ROWS))
     assert score("a", "variants.vcf", "shard=1/2") == 0
@@ -196,6 +221,35 @@ def test_a_table_becomes_a_vcf_of_the_genomes_contigs(folder: Path, score: Run) 
     file = VariantFile(folder / "out" / "variants.vcf")
     assert {record.contig for record in file} == {"chr1"}
     assert any(line.startswith("##contig=<ID=chr1,") for line in file.header)
+
+
+def test_what_a_vcf_cannot_hold_stays_in_the_table(folder: Path, score: Run) -> None:
+    base = CONTIGS["chr1"][9]
+    text = csv_text([("chr1", 10, base, "-"), ("elsewhere", 5, "-", "A")], "chrom,pos,ref,alt,name")
+    write_variants(folder, text.replace(",-\n", ",-,my\tgene 2\n").replace("-,A\n", "-,A,b\n"), "variants.csv")
+    assert score("out", "variants.csv") == 0
+    file = VariantFile(folder / "out" / "variants.vcf")
+    assert [(r.id, r.ref, r.alts) for r in file] == [("my_gene_2", base, ("N",)), ("b", "N", ("A",))]
+    assert "##contig=<ID=elsewhere>" in file.header
+    rows = rows_of(folder / "out")
+    assert [(row["id"], row["ref"], row["alt"]) for row in rows] == [("my gene 2", base, "-"), ("b", "-", "A")]
+    assert [row["note"] for row in rows] == ["not_dna", "not_dna"]
+
+
+def test_fields_of_the_users_own_stay(folder: Path, score: Run, capsys: Any) -> None:
+    mine = '##INFO=<ID=CADUCEUS_MINE,Number=1,Type=String,Description="mine">'
+    text = vcf_text(ROWS[:1], [HEADER[0], mine, HEADER[1]]).replace("AC=1", "CADUCEUS_MINE=hello;CADUCEUS_LLR=7")
+    write_variants(folder, text)
+    assert score("out", "variants.vcf") == 0
+    assert "are replaced" not in capsys.readouterr().out
+    file = VariantFile(folder / "out" / "variants.vcf")
+    assert mine in file.header
+    (record,) = file
+    assert record.fields[7].startswith("CADUCEUS_MINE=hello;CADUCEUS_LLR=")
+    assert "CADUCEUS_LLR=7" not in record.fields[7].split(";")
+    (folder / "again.vcf").write_bytes(file.path.read_bytes())
+    assert score("again", "again.vcf") == 0
+    assert "the scores that the file holds, of an earlier run, are replaced" in capsys.readouterr().out
 
 
 def test_full_blocks_do_not_end_a_file_in_its_midst() -> None:

@@ -250,6 +250,8 @@ def test_models_that_cannot_score(genome: Genome) -> None:
         score_variants(caduceus.build(classifier), genome, ROWS)
     with pytest.raises(TypeError, match=r"model is dict, expected what caduceus\.build or load_pretrained returns"):
         score_variants({}, genome, ROWS)
+    with pytest.raises(ValueError, match=r"variant 1 is .*: its position is no whole number"):
+        score_variants(small(), genome, [("chr1", 1.7, "A", "C")])  # type: ignore[list-item]
     with pytest.raises(ValueError, match=r"variant 1 is .*expected \(contig, position from 1, ref, alt\)"):
         score_variants(small(), genome, [("chr1", 4, "A")])
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import re
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from Bio.bgzf import BgzfBlocks
 
 from caduceus.conformance.predict.conftest import CONTIGS
 from caduceus.conformance.predict.variant_files import HEADER, csv_text, vcf_text, write_variants
@@ -36,6 +40,12 @@ FORMS = {
     "csv, byte order mark": ("v.csv", "\ufeff" + csv_text(ROWS)),
     "tsv, gzip": ("v.tsv.gz", csv_text(ROWS).replace(",", "\t")),
     "semicolons": ("v.csv", csv_text(ROWS).replace(",", ";")),
+    "csv, a semicolon in a name": ("v.csv", csv_text([(*r[:3], f"{r[3]},x") for r in ROWS], "chrom,pos,ref,alt,a;b")),
+    "csv, a long field": (
+        "v.csv",
+        csv_text([(*row[:3], f"{row[3]},{'x' * 200_000}") for row in ROWS], "chrom,pos,ref,alt,note"),
+    ),
+    "tsv with a hash": ("v.tsv", csv_text(ROWS, "#CHROM,POS,REF,ALT").replace(",", "\t")),
 }
 
 
@@ -54,11 +64,26 @@ MALFORMED = {
     "column names with spaces": ("v.vcf", vcf_text([], (HEADER[0], HEADER[1].replace("\t", " "))), "separated by tabs"),
     "no records": ("v.vcf", vcf_text([]), "holds no variants"),
     "table without ref": ("v.csv", "chrom,pos,alt\nchr1,5,A\n", "lacks ref: its first line holds chrom, pos, alt"),
-    "spaces for tabs": ("v.vcf", vcf_text([]) + "chr1 1 . A C . . .\n", "line 3: 1 fields, expected 8; .*not spaces"),
+    "spaces for tabs": ("v.vcf", vcf_text([]) + "chr1 1 . A C . . .\n", "line 3: 1 fields, expected 8, .*not spaces"),
     "a line cut short": ("v.vcf", vcf_text(ROWS)[:-6], "line 6: 7 fields, expected 8"),
     "a position in words": ("v.csv", csv_text([*ROWS, ("chr1", "ten", "A", "C")]), "line 6: the position is 'ten'"),
     "a negative position": ("v.csv", csv_text([("chr1", -4, "A", "C")]), "line 2: the position is '-4'"),
     "a position with commas": ("v.tsv", "chrom\tpos\tref\talt\nchr1\t1,000\tA\tC\n", "the position is '1,000'"),
+    "lines that end with CR": ("v.csv", csv_text(ROWS).replace("\n", "\r"), r"v\.csv ends its lines with CR alone"),
+    "a vcf whose lines end with CR": (
+        "v.vcf",
+        vcf_text(ROWS).replace("\n", "\r"),
+        r"v\.vcf ends its lines with CR alone",
+    ),
+    "a CR within a line": ("v.csv", csv_text([*ROWS, ("chr1", 4, "A", "C\rG")]), "line 6: new-line character"),
+    "a sample too few": (
+        "v.vcf",
+        vcf_text([("chr1", 4, "A", "C")], (HEADER[0], HEADER[1] + "\tFORMAT\tone\ttwo"))[:-1] + "\tGT\t0/1\n",
+        "line 3: 10 fields, expected 11",
+    ),
+    "a field too many": ("v.vcf", vcf_text([("chr1", 4, "A", "C")])[:-1] + "\tGT\n", "line 3: 9 fields, expected 8"),
+    "an empty allele": ("v.vcf", vcf_text([("chr1", 4, "A", "C,")]), "line 3: alt 'C,' has an empty allele"),
+    "a space in an allele": ("v.csv", csv_text([("chr1", 4, "A C", "C")]), "line 2: ref is 'A C', expected no spaces"),
     "no reference allele": ("v.csv", csv_text([("chr1", 4, "", "C")]), "line 2: ref is empty"),
 }
 
@@ -78,6 +103,24 @@ def test_a_missing_and_a_damaged_file(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(ValueError, match=r"v\.vcf\.gz is cut off or damaged"):
         list(VariantFile(path))
+
+
+@pytest.mark.parametrize(("pack", "what"), [(bz2.compress, "bzip2"), (lzma.compress, "xz")])
+def test_other_packing_is_named(folder: Path, pack: Callable[[bytes], bytes], what: str) -> None:
+    (folder / "v.vcf").write_bytes(pack(vcf_text(ROWS).encode()))
+    with pytest.raises(ValueError, match=f"is packed with {what}, expected plain text, BGZF or gzip"):
+        VariantFile(folder / "v.vcf")
+
+
+def test_whole_blocks_that_are_missing_are_noticed(folder: Path) -> None:
+    """Every reader of gzip takes what is left for the whole."""
+    path = write_variants(folder, vcf_text([("chr1", i + 1, "A", "C") for i in range(4000)]), "v.vcf.bgz")
+    with path.open("rb") as file:
+        blocks = [start for start, *_ in BgzfBlocks(file)]
+    path.write_bytes(path.read_bytes()[: blocks[1]])
+    assert gzip.decompress(path.read_bytes()).startswith(b"##fileformat")
+    with pytest.raises(ValueError, match=r"v\.vcf\.bgz is cut off: it lacks the block that ends a BGZF file"):
+        VariantFile(path)
 
 
 def test_bytes_that_are_no_utf8_survive(folder: Path) -> None:
