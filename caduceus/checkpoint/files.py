@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from caduceus.extras import require
+from caduceus.hub import from_hub
 
 SPEC, CONFIG, WEIGHTS, PICKLED = "spec.yaml", "config.json", "model.safetensors", "pytorch_model.bin"
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -24,7 +24,7 @@ def find_folder(folder: str | os.PathLike[str], revision: str | None = None) -> 
     """The folder itself, or, for a text "owner/name" that is none, a snapshot of that Hugging Face repository.
 
     Raises:
-        FileNotFoundError: there is no such folder.
+        FileNotFoundError: there is no such folder, or nothing came from the hub.
         ModuleNotFoundError: it names a repository, and the extra that downloads is not installed.
     """
     path = Path(folder)
@@ -34,8 +34,14 @@ def find_folder(folder: str | os.PathLike[str], revision: str | None = None) -> 
         return path
     if not isinstance(folder, str) or path.exists() or not _REPOSITORY.fullmatch(folder):
         raise FileNotFoundError(f"{folder} is no folder; expected one with {SPEC} or {CONFIG}, or 'owner/name'")
-    hub = require("huggingface_hub", "hub")
-    return Path(hub.snapshot_download(folder, revision=revision, allow_patterns=[SPEC, CONFIG, WEIGHTS, PICKLED]))
+    wanted = [SPEC, CONFIG, WEIGHTS, PICKLED]
+    return Path(
+        from_hub(
+            folder,
+            lambda hub: hub.snapshot_download(folder, revision=revision, allow_patterns=wanted),
+            f"It is no folder here either; give one with {SPEC} or {CONFIG}, or the name of a repository that is there",
+        )
+    )
 
 
 def layout_of(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def from_coordinates(
 ) -> Table:
     """The same rows with ``sequence`` cut from ``genome``: [start, end) from 0, the reverse complement for strand "-".
 
-    A contig is found with and without ``chr``, the way UCSC and Ensembl name the same one.
+    A contig is found with and without ``chr``, the way UCSC and Ensembl name the same one. Sequences are in upper case.
 
     Args:
         columns: names of contig, start, end and strand; a strand of "" or "." counts as "+".
@@ -69,7 +70,8 @@ def from_coordinates(
             continue
         start, end = (_whole(table, row, name, text) for name, text in zip(names[1:3], place, strict=False))
         try:
-            sequence = genome.fetch(known or contig, start, end)
+            # Genomic Benchmarks names genomes without soft masks; the official protocol would read others as [UNK].
+            sequence = genome.fetch(known or contig, start, end).upper()
         except ValueError as error:
             raise ValueError(f"{table.at(row)}: {error}") from error
         sequences.append(reverse_complement(sequence) if _reversed(table, row, names[3], place[2]) else sequence)
@@ -77,7 +79,7 @@ def from_coordinates(
     if not kept:
         raise ValueError(f"{table.source} has no row on the contigs of {genome.path.name}: {', '.join(genome.contigs)}")
     rows = table.take(np.array(kept))
-    return Table(table.source, {**rows.columns, "sequence": sequences}, rows.numbers, rows.unit)
+    return replace(rows, columns={**rows.columns, "sequence": sequences})
 
 
 def _classes_of(folder: Path) -> dict[str, Path]:

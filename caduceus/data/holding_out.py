@@ -53,7 +53,7 @@ def _stratified(data: Labelled, seed: int, share: float) -> np.ndarray:
     # They share a stratum.
     strata = ["" if name in rare else name for name in strata]
     if Counter(strata)[""] == 1:
-        strata = [name or next(other for other in strata if other) for name in strata]
+        strata = [name or next((other for other in strata if other), "") for name in strata]
     count = max(ceil(share * len(data)), len(set(strata)))
     if len(data) - count < len(set(strata)):
         raise ValueError(f"{data.table.source}: {len(data)} rows are too few to hold {count} out for validation")

@@ -7,13 +7,13 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
+from caduceus.data.cells import columns_of
 from caduceus.data.text import opened
 from caduceus.extras import require
 
@@ -34,12 +34,14 @@ class Table:
         columns: name -> cells, as written.
         numbers: (n,) the line of each row in the file, or the number of the record.
         unit: what ``numbers`` count: "line", "record" or "row".
+        refused: columns that hold what no cell of text can say -> what that is; to ask for one is an error.
     """
 
     source: str
     columns: Mapping[str, Sequence[str]]
     numbers: np.ndarray
     unit: str = "line"
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -53,15 +55,16 @@ class Table:
         """The name of the column to read: the one given, or the first of several candidates that is there.
 
         Raises:
-            ValueError: there is none; the message lists the columns that there are.
+            ValueError: there is none, and the message lists the columns that there are; or it is one of ``refused``.
         """
         candidates = [names] if isinstance(names, str) else list(names)
-        lower = {name.lower(): name for name in reversed(list(self.columns))}
+        lower = {name.lower(): name for name in reversed([*self.columns, *self.refused])}
         for name in candidates:
-            if name in self.columns:
-                return name
-            if not isinstance(names, str) and name.lower() in lower:
-                return lower[name.lower()]
+            found = name if isinstance(names, str) or name in self.columns else lower.get(name.lower(), name)
+            if found in self.refused:
+                raise ValueError(f"{self.source}, column {found} for the {what} {self.refused[found]}")
+            if found in self.columns:
+                return found
         raise ValueError(
             f"{self.source} has no column {' or '.join(map(repr, candidates))} for the {what}; "
             f"it has {', '.join(map(repr, self.columns))}"
@@ -71,7 +74,7 @@ class Table:
         """The rows that a boolean or index array chooses."""
         chosen = np.arange(len(self))[rows]
         columns = {name: [cells[i] for i in chosen] for name, cells in self.columns.items()}
-        return Table(self.source, columns, self.numbers[chosen], self.unit)
+        return replace(self, columns=columns, numbers=self.numbers[chosen])
 
     def where(self, values: Mapping[str, str]) -> Table:
         """The rows whose cells hold these values, such as one task of a file of several.
@@ -198,13 +201,8 @@ def _read_parquet(path: Path) -> Table:
         table = parquet.read_table(str(path))
     except (arrow.ArrowException, OSError) as error:
         raise ValueError(f"{path} is no readable parquet file: {error}") from error
-    columns = {name: [_cell(value) for value in table.column(name).to_pylist()] for name in table.column_names}
-    return _not_empty(Table(str(path), columns, np.arange(1, table.num_rows + 1), "row"))
-
-
-def _cell(value: Any) -> str:
-    """A value as CSV would hold it; an absent one is empty."""
-    return "" if value is None else str(value)
+    columns, refused = columns_of(table)
+    return _not_empty(Table(str(path), columns, np.arange(1, table.num_rows + 1), "row", refused))
 
 
 def _not_empty(table: Table) -> Table:

@@ -6,6 +6,7 @@ The tables themselves are YAML files in ``suites/``, one a suite; here is what t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import filter as matching
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from caduceus.extras import require
+from caduceus.hub import from_hub
 
 Metric = Literal["accuracy", "mcc", "f1", "macro_f1", "auroc", "auprc", "mae", "r2", "pearson", "spearman"]
 SUITES = ("genomic_benchmarks", "nucleotide_transformer", "gue")
@@ -70,18 +71,38 @@ class Official(_Fields):
 
 
 class Comparable(_Fields):
-    """Under which protocol a score here may stand beside the published ones."""
+    """Under which protocol a score here may stand beside the published ones.
+
+    Attributes:
+        why: how the published scores were made, so why they are not comparable under the other protocol.
+    """
 
     official: bool = False
     sound: bool = False
     why: str
 
 
+class Hub(_Fields):
+    """Where a suite is on the Hugging Face hub.
+
+    Attributes:
+        repository: of data sets, one for the suite or, by {task}, one for each task.
+        places: where a split may lie in it, by {task}, {name} and {split}; * stands for anything.
+        revision: null: the newest.
+        names: task -> {name}, for those that are called otherwise there.
+    """
+
+    repository: str
+    places: tuple[str, ...]
+    revision: str | None = None
+    names: dict[str, str] = {}
+
+
 class Suite(_Fields):
     """A suite of tasks.
 
     Attributes:
-        download: where to get it. hub: its repository of data sets at Hugging Face, if it has one.
+        download: where to get it.
         places: where a split of a task may lie below the suite's folder, by {task}, {folder} and {split}.
         official: how the authors of Caduceus train on it; null if they have not.
         validates: whether each task has a split for validation, called dev.
@@ -90,7 +111,7 @@ class Suite(_Fields):
 
     title: str
     download: str
-    hub: str | None
+    hub: Hub
     places: tuple[str, ...]
     official: Official | None
     comparable: Comparable
@@ -115,11 +136,10 @@ class Suite(_Fields):
         for path in candidates:
             if path.exists():
                 return path
-        hub = "" if self.hub is None else "\nOr bring it from the hub, with the extra hub and a network: folder: hub"
         raise FileNotFoundError(
             f"{self.title}, task {task}: no {split} split in {folder}.\nDownload it: {self.download}.\n"
             f"Put it there: {candidates[0]}, or one of {', '.join(path.name for path in candidates[1:])} beside it."
-            f"{hub}"
+            "\nOr bring it from the hub, with the extra hub and a network: folder: hub"
         )
 
     def holds(self, task: str, folder: Path) -> bool:
@@ -149,16 +169,20 @@ def fetch(name: str, task: str, split: str, revision: str | None = None) -> Path
     """A split of a task from the hub, into its cache; needs the extra ``hub`` and a network.
 
     Raises:
-        ValueError: the suite is not on the hub. FileNotFoundError: the repository has no such file.
+        ValueError: no such task.
+        FileNotFoundError: nothing came, or the repository does not have one such file; the message says what to do.
     """
     found = suite(name)
     found.task(task)
-    if found.hub is None:
-        raise ValueError(f"{found.title} is on no hub; download it: {found.download}")
-    hub = require("huggingface_hub", "hub")
-    wanted = [place.format(task=task, folder=task.replace("_", "/", 1), split=split) for place in found.places]
-    there = set(hub.list_repo_files(found.hub, repo_type="dataset", revision=revision))
-    path = next((place for place in wanted if place in there), None)
-    if path is None:
-        raise FileNotFoundError(f"{found.hub} holds none of {', '.join(wanted)}; download it by hand: {found.download}")
-    return Path(hub.hf_hub_download(found.hub, path, repo_type="dataset", revision=revision))
+    repository = found.hub.repository.format(task=task)
+    revision = revision or found.hub.revision
+    told: dict[str, str | None] = {"repo_type": "dataset", "revision": revision}
+    advice = f"Download it by hand, and give its folder: {found.download}"
+    there = from_hub(repository, lambda hub: hub.list_repo_files(repository, **told), advice)
+    wanted = [place.format(task=task, name=found.hub.names.get(task, task), split=split) for place in found.hub.places]
+    held: list[str] = next(filter(None, (matching(there, place) for place in wanted)), [])
+    if len(held) != 1:
+        raise FileNotFoundError(
+            f"{repository} holds {', '.join(held) or 'nothing'} for {', '.join(wanted)}, expected one file.\n{advice}"
+        )
+    return Path(from_hub(repository, lambda hub: hub.hf_hub_download(repository, held[0], **told), advice))

@@ -8,6 +8,7 @@ authors' code. It reads one strand, and all of a sequence up to a fixed length.
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import pairwise
 from typing import ClassVar
 
@@ -37,7 +38,8 @@ class CNN(nn.Module):
     ((3, 2), 68102)
     """
 
-    shortest: ClassVar[int] = 50
+    # Each stage leaves (n - taps + 1) // 2 of n positions, and the last has to leave one.
+    shortest: ClassVar[int] = reduce(lambda left, _: 2 * left + _TAPS - 1, _CHANNELS[1:], 1)
 
     def __init__(self, length: int, outputs: int, *, seed: int = 0) -> None:
         super().__init__()

@@ -61,10 +61,11 @@ class Predictions:
 
 
 def score(name: str, predictions: Predictions) -> float | None:
-    """One score; None where it is not defined: no rows, one class alone for AUROC, AUPRC and MCC, a constant target.
+    """One score; None where it is not defined: no rows, one class alone for AUROC, AUPRC and MCC, a constant target,
+    F1 of a class that is neither true nor said of any row.
 
-    Scores of several labels or targets are means over those that have one; accuracy of several labels is the share of
-    rows with all of them right.
+    Scores of several labels or targets, and macro F1, are means over those that have one; accuracy of several labels is
+    the share of rows with all of them right.
 
     Raises:
         ValueError: no such score for this problem.
@@ -122,12 +123,14 @@ def _mcc(p: Predictions) -> float | None:
     )
 
 
-def _f1(p: Predictions, average: str) -> float:
+def _f1(p: Predictions, average: str) -> float | None:
+    """A class that is neither true nor said of any row is 0 / 0, and no part of the mean over classes."""
     several = p.problem == "multi_label_classification" or p.outputs.shape[1] > 2
     # Of two classes, "f1" is that of the class 1, as published.
     kind = "macro" if several else average
     labels = None if kind == "binary" else np.arange(p.outputs.shape[1])
-    return float(_metrics().f1_score(p.truth, p.decided, average=kind, labels=labels, zero_division=0.0))
+    found = float(_metrics().f1_score(p.truth, p.decided, average=kind, labels=labels, zero_division=np.nan))
+    return None if np.isnan(found) else found
 
 
 def _ranked(p: Predictions, function: Callable[..., float]) -> float | None:

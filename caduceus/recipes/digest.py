@@ -1,4 +1,4 @@
-"""The sha256 of a file, which names what a run read."""
+"""The sha256 of a file or a folder, which names what a run read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,20 @@ _BLOCK = 1 << 22
 
 
 def sha256(path: Path) -> str:
-    """64 hex digits."""
+    """64 hex digits; of a folder that of the names and contents of its files, whatever order they are listed in."""
     digest = hashlib.sha256()
+    if path.is_dir():
+        for file in files_in(path):
+            digest.update(f"{file.relative_to(path).as_posix()}\0{sha256(file)}\n".encode())
+        return digest.hexdigest()
     with path.open("rb") as file, bytes_bar(path.stat().st_size, 0, f"sha256 of {path.name}") as bar:
         while block := file.read(_BLOCK):
             digest.update(block)
             bar.update(len(block))
     return digest.hexdigest()
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder and of those in it, such as a folder for each class, by name."""
+    found = {path.relative_to(folder).as_posix(): path for depth in ("*", "*/*") for path in folder.glob(depth)}
+    return [path for _, path in sorted(found.items()) if path.is_file()]

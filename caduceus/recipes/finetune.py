@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from caduceus.checkpoint.files import CONFIG, PICKLED, SPEC, WEIGHTS
+import numpy as np
+
+from caduceus.data.labels import Labelled
 from caduceus.evaluate.catalogue import suite
 from caduceus.recipes.environment import environment
 from caduceus.recipes.errors import Refused
@@ -15,7 +17,8 @@ from caduceus.recipes.prepare import refusing
 from caduceus.recipes.run_dir import RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.recipes.tuning_board import Board
-from caduceus.recipes.tuning_data import HUB, TaskData, read_task, task_path
+from caduceus.recipes.tuning_data import TaskData, read_task
+from caduceus.recipes.tuning_inputs import inputs, refuse_other_inputs
 from caduceus.recipes.tuning_job import all_jobs
 from caduceus.recipes.tuning_model import Base, assert_as_declared, load_base
 from caduceus.recipes.tuning_pool import JobsFailed, one_by_one, shares, side_by_side
@@ -33,11 +36,11 @@ def run(recipe: Finetuning, folder: RunFolder) -> Results:
     with Signals() as signals:
         count, threads = _shares(recipe, folder.path)
         base, tasks, parameters = _prepared(recipe)
-        now = environment(recipe, _files(recipe), 1)
+        now = environment(recipe, inputs(recipe), 1)
         now |= {"jobs": count, "threads": threads or now["threads"]}
-        folder.refuse_other_files(now["data"])
+        refuse_other_inputs(folder, now["data"])
+        board = Board(recipe, folder, tasks, parameters)  # before the data are noted: it refuses outcomes of others
         folder.begin(now)
-        board = Board(recipe, folder, tasks, parameters)
         board.write()
         if count == 1 or threads is None:
             use_threads(threads)
@@ -79,18 +82,36 @@ def _prepared(recipe: Finetuning) -> tuple[Base, dict[str, TaskData], dict[str, 
     use_threads(recipe.threads)
     with refusing():
         base = load_base(recipe)
-        tasks = {name: read_task(files, recipe.protocol, recipe.seed) for name, files in recipe.tasks.items()}
-    for first, second in recipe.contrasts:
-        if tasks[first].test.sequences != tasks[second].test.sequences:
-            raise Refused(f"contrasts compare {first} and {second}, which are tested on different rows")
+        tasks = {
+            name: read_task(files, recipe.protocol, recipe.seed, recipe.seeds) for name, files in recipe.tasks.items()
+        }
+    for pair in recipe.contrasts:
+        _assert_alike(pair, *(tasks[name].test for name in pair))
     if recipe.suite is not None and (left := [name for name in suite(recipe.suite).tasks if name not in tasks]):
         say(f"suite  {recipe.suite}: {len(tasks)} tasks; left out: {', '.join(left)}")
     for name, data in tasks.items():
         counts = ", ".join(f"{len(split):,}" for split in (data.train, data.valid, data.test))
         say(f"data   {name}: {counts} rows to train, validate and test on; {', '.join(data.train.classes)}")
-        for note in data.notes():
+        for note in data.notes:
             say(f"       {note}")
     return base, tasks, _asserted(recipe, base, tasks)
+
+
+def _assert_alike(names: tuple[str, str], first: Labelled, second: Labelled) -> None:
+    """Refused unless two test splits hold the same sequences with the same labels: only then a difference is a gain."""
+    meaning = [() if each.problem == "regression" else each.classes for each in (first, second)]
+    if list(first.sequences) != list(second.sequences):
+        against = "are tested on different rows"
+    elif meaning[0] != meaning[1]:
+        against = f"have different classes, {', '.join(meaning[0])} and {', '.join(meaning[1])}"
+    elif not np.array_equal(first.labels, second.labels):
+        against = "have different labels for the same test sequences"
+    else:
+        return
+    raise Refused(
+        f"contrasts compare {' and '.join(names)}, which {against}, expected the same; "
+        "give both the same test split and label, or leave the pair out"
+    )
 
 
 def _asserted(recipe: Finetuning, base: Base, tasks: Mapping[str, TaskData]) -> dict[str, int]:
@@ -109,27 +130,6 @@ def _asserted(recipe: Finetuning, base: Base, tasks: Mapping[str, TaskData]) -> 
             for line in lines:
                 say(f"       {line}")
         found[name] = known[kind]
-    return found
-
-
-def _files(recipe: Finetuning) -> dict[str, str]:
-    """Every data file that is a single file, and those of the model, for their checksums."""
-    found: dict[str, str] = {}
-    for name, task in recipe.tasks.items():
-        for split in ("train", "valid", "test", "genome"):
-            given = getattr(task, split)
-            if given is None or given == HUB:
-                continue
-            path = task_path(task, split)
-            if path.is_file() and str(path) not in found.values():
-                found[f"{name}.{split}"] = str(path)
-    folder = Path(recipe.pretrained or "").expanduser()
-    if recipe.pretrained is not None:
-        found |= {
-            f"model/{name}": str(folder / name)
-            for name in (SPEC, CONFIG, WEIGHTS, PICKLED)
-            if (folder / name).is_file()
-        }
     return found
 
 

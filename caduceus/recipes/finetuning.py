@@ -49,8 +49,8 @@ class Finetuning(Tuning, Recipe):
     Attributes:
         tasks: name -> files and columns; with ``suite``, fields to set for some of its tasks.
         suite: a benchmark suite of `caduceus.evaluate.catalogue`. folder: where its files are, also looked for in
-            CADUCEUS_DATA; "hub" brings them. only: the tasks of it to do; "present": those whose files are all there;
-            null: all.
+            CADUCEUS_DATA; "hub" brings them. only: the tasks of it to do, or the one; "present": those whose files are
+            all there; null: all.
         genome, partial: of every task that has none of its own, as in `TaskFiles`.
         model: a trained model, by its folder or its name on the hub; or what to train from random weights, a name of
             `caduceus.zoo` or the fields of a `parts.Model`.

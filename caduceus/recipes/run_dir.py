@@ -158,8 +158,9 @@ class RunFolder:
 
 
 def _changed_at(path: Path) -> float:
-    """When the file was last written or put there; 0 for one that is gone."""
-    return max(path.stat().st_mtime, path.stat().st_ctime) if path.is_file() else 0.0
+    """When the file, or a file of the folder, was last written, put there or taken away; 0 for what is gone."""
+    held = [path, *path.glob("*"), *path.glob("*/*")]
+    return max((max(one.stat().st_mtime, one.stat().st_ctime) for one in held if one.exists()), default=0.0)
 
 
 def json_text(value: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from caduceus.evaluate import cnn
 from caduceus.evaluate.catalogue import suite
 from caduceus.evaluate.kmers import KmerRidge
 from caduceus.evaluate.metrics import LOSSES, Predictions, score
+from caduceus.recipes.errors import Refused
 from caduceus.recipes.finetuning import Cell, Finetuning
 from caduceus.recipes.tuning_data import TaskData
 from caduceus.recipes.tuning_model import Base, keep_model, network
@@ -64,14 +65,16 @@ class Job:
         return self.recipe.tasks[self.task]
 
     def settings(self) -> Tuning:
-        """What the training is told. The authors' CNN has its own, or at least as many epochs."""
+        """What the training is told. The authors' CNN has its own, or at least as many epochs, and reads a batch whole:
+        its batch normalisation is over the rows that are read at once.
+        """
         recipe = self.recipe
         told: dict[str, object] = {"seed": self.seed, "epochs": self.files.epochs or recipe.epochs}
         if self.arm == "cnn" and recipe.protocol == "official":
-            told |= {"epochs": cnn.EPOCHS, "batch": cnn.BATCH, "per_device": None}
+            told |= {"epochs": cnn.EPOCHS, "batch": cnn.BATCH, "per_device": cnn.BATCH}
             told["optimiser"] = recipe.optimiser.model_copy(update={"lr": cnn.LR})
         elif self.arm == "cnn":
-            told["epochs"] = max(self.files.epochs or recipe.epochs, cnn.EPOCHS)
+            told |= {"epochs": max(self.files.epochs or recipe.epochs, cnn.EPOCHS), "per_device": recipe.batch}
         elif self.cell is not None:
             told |= {"batch": self.cell.batch}
             told["optimiser"] = recipe.optimiser.model_copy(update={"lr": self.cell.lr})
@@ -86,26 +89,48 @@ class Outcome:
         outputs: of each test row.
         valid: the score by which its epoch was chosen, larger is better; None if it has none.
         epoch: that was chosen. seconds: of training. Both 0 for what is not trained by epochs.
+        tested: the sha256 of the test split, as `TaskData.tested` has it; None where it was not written.
     """
 
     outputs: np.ndarray
     valid: float | None
     epoch: int
     seconds: float
+    tested: str | None = None
 
     @classmethod
-    def read(cls, job: Job) -> Outcome:
+    def read(cls, job: Job, data: TaskData) -> Outcome:
+        """Of a job that is done; Refused where it is not of the test split of ``data``."""
         with np.load(job.folder / PREDICTIONS, allow_pickle=False) as held:
             valid = float(held["valid"])
-            return cls(
-                held["outputs"], valid if np.isfinite(valid) else None, int(held["epoch"]), float(held["seconds"])
+            found = cls(
+                held["outputs"],
+                valid if np.isfinite(valid) else None,
+                int(held["epoch"]),
+                float(held["seconds"]),
+                (str(held["tested"]) or None) if "tested" in held else None,
             )
+        shape = (len(data.test), len(data.test.classes))
+        if found.tested not in (None, data.tested) or found.outputs.shape != shape:
+            raise Refused(
+                f"{job.folder / PREDICTIONS} holds what job {job.name} said of another test split, expected the "
+                f"{shape[0]:,} rows and {shape[1]} classes of {data.test.table.source} as they are now; put the files "
+                "back that the run began with, or give another folder by --out"
+            )
+        return found
 
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         valid = np.nan if self.valid is None else self.valid
         with written_whole(folder / PREDICTIONS) as file:
-            np.savez(file, outputs=self.outputs, valid=valid, epoch=self.epoch, seconds=self.seconds)
+            np.savez(
+                file,
+                outputs=self.outputs,
+                valid=valid,
+                epoch=self.epoch,
+                seconds=self.seconds,
+                tested=self.tested or "",
+            )
 
 
 def all_jobs(recipe: Finetuning, run: Path) -> Iterator[Job]:
@@ -124,7 +149,7 @@ def run_job(job: Job, data: TaskData, base: Base, signals: Signals) -> None:
     if job.done:
         return
     own = data.for_seed(job.seed)
-    _trained(job, own, base, signals).write(job.folder)
+    replace(_trained(job, own, base, signals), tested=data.tested).write(job.folder)
     # The weights that were best are kept, if any are; from these no training goes on.
     shutil.rmtree(job.folder / CHECKPOINTS, ignore_errors=True)
 
@@ -142,11 +167,14 @@ def _trained(job: Job, data: TaskData, base: Base, signals: Signals) -> Outcome:
         seed=job.seed,
         scale=target_scale(data.train),
     )
-    train = make(data.train, training=True, reverses=built.reverses)
+    # The authors cut and pad each strand that is averaged on its own; with masks the model mirrors the one it is given.
+    mode, official = built.mode, recipe.protocol == "official"
+    train = make(data.train, training=True, reverses=mode.reverses, pairs=official and mode.conjoin == "always")
+    held = partial(make, pairs=official and mode.conjoin != "none")
     select = _selecting(files)
     rows, settings = _scheduled(recipe, files, data), job.settings()
-    tuned = tune(built.model, built.read, train, make(data.valid), settings, job.folder, select, signals, rows)
-    outputs = predict(built.model, built.read, make(data.test))
+    tuned = tune(built.model, built.read, train, held(data.valid), settings, job.folder, select, signals, rows)
+    outputs = predict(built.model, built.read, held(data.test))
     if job.arm == "model":
         keep_model(built, job.folder, files, data, recipe.tuned)
     return Outcome(outputs, tuned.valid, tuned.epoch, tuned.seconds)

@@ -14,13 +14,14 @@ from caduceus.alphabet import BASES
 from caduceus.checkpoint import load_pretrained, save_pretrained
 from caduceus.checkpoint.finetuning import (
     CONJOINING,
+    Mode,
     class_outputs,
     default_conjoining,
     finetuning_head,
     finetuning_model,
     freeze_backbone,
 )
-from caduceus.data.finetuning import target_scale
+from caduceus.data.finetuning import LabelledSamples, target_scale
 from caduceus.evaluate.cnn import CNN
 from caduceus.nn.lora import add_lora, assert_adapters_learn, merge_lora
 from caduceus.parts import Model
@@ -32,6 +33,7 @@ from caduceus.recipes.tuning_task import TaskFiles
 from caduceus.train.files import written_whole
 from caduceus.train.machine import kernels
 from caduceus.train.properties import assert_declared
+from caduceus.train.tune import predict
 from caduceus.zoo import names
 
 OUTPUTS = "outputs.json"
@@ -54,12 +56,12 @@ class Network:
 
     Attributes:
         read: (B, classes) out of what the model returns.
-        reverses: whether half of the training sequences are read on the reverse strand.
+        mode: what is done about the reverse strand.
     """
 
     model: Any
     read: Callable[[Any], Any]
-    reverses: bool
+    mode: Mode
 
 
 def load_base(recipe: Finetuning) -> Base:
@@ -87,7 +89,7 @@ def network(recipe: Finetuning, files: TaskFiles, data: TaskData, base: Base, ar
     """What ``arm`` trains on a task, before training."""
     spec, outputs = base.spec, len(data.train.classes)
     if arm == "cnn":
-        return Network(CNN(max(data.length, CNN.shortest), outputs, seed=seed), _as_it_is, False)
+        return Network(CNN(max(data.length, CNN.shortest), outputs, seed=seed), _as_it_is, CONJOINING["none"])
     conjoining = recipe.conjoining or default_conjoining(spec, files.readout)
     head = finetuning_head(spec, outputs, readout=files.readout, conjoining=conjoining, pooling=recipe.pooling)
     weights = base.weights if arm == "model" else None
@@ -96,7 +98,7 @@ def network(recipe: Finetuning, files: TaskFiles, data: TaskData, base: Base, ar
         freeze_backbone(model)
     if recipe.tuned == "lora":
         add_lora(model, rank=recipe.adapters.rank, alpha=recipe.adapters.alpha, seed=seed)
-    return Network(model, partial(class_outputs, head=head), CONJOINING[conjoining].reverses)
+    return Network(model, partial(class_outputs, head=head), CONJOINING[conjoining])
 
 
 def assert_as_declared(recipe: Finetuning, files: TaskFiles, data: TaskData, base: Base) -> tuple[int, list[str]]:
@@ -107,7 +109,11 @@ def assert_as_declared(recipe: Finetuning, files: TaskFiles, data: TaskData, bas
 
     Raises:
         AssertionError: a declared property does not hold. ValueError: an adapter would not learn.
+        RuntimeError: the CNN cannot read sequences of this length.
     """
+    if "cnn" in recipe.arms:
+        baseline = network(recipe, files, data, base, "cnn", recipe.seeds[0])
+        predict(baseline.model, baseline.read, LabelledSamples(data.valid.take(np.arange(1)), data.length))
     model = network(recipe, files, data, base, "model", recipe.seeds[0]).model
     lines = assert_declared(model)
     if recipe.tuned == "lora":

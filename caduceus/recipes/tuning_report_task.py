@@ -16,7 +16,7 @@ from caduceus.recipes.drawing import INK
 from caduceus.recipes.page import figure, shown, table
 from caduceus.recipes.tuning_data import TaskData
 from caduceus.recipes.tuning_figures import ARM_COLOURS, Mark
-from caduceus.recipes.tuning_table import NAMES, spoken
+from caduceus.recipes.tuning_table import NAMES, doubt, spoken
 from caduceus.train.selection import Row
 
 Found = dict[str, Any]
@@ -46,17 +46,12 @@ def task_section(name: str, found: Found, drawn: Shown, pictures: bool) -> Itera
         f"<p>{rows['train']:,} rows to train on, {rows['valid']:,} to choose the epoch by, {rows['test']:,} to test "
         f"on; {what} {classes}; up to {drawn.data.length:,} bases; {found['readout']} readout.</p>"
     )
-    against = found["published"].get("not_comparable")
     if pictures and (marked := list(_marks(found))):
-        caption = (
-            f"{spoken(metric)} on the test split. Bands: 95 % intervals; strokes: seeds; diamonds: published scores"
-        )
-        caption += f", <b>not comparable</b>: {escape(against)}." if against else "."
-        yield figure(tuning_figures.marks(marked, spoken(metric), f"Scores on {escape(name)}"), caption)
+        yield figure(tuning_figures.marks(marked, spoken(metric), f"Scores on {escape(name)}"), _of_marks(found))
     header = ("", spoken(metric), "seed by seed", "without repeated rows", "best epochs", "seconds a seed")
     yield table(header, (_row(arm, held, metric) for arm, held in found["arms"].items()), "kinds")
     yield from _published(found)
-    yield from _repeats(found)
+    yield from _repeats(found, drawn.data)
     if not pictures:
         return
     curves = {arm: seeds for arm, seeds in drawn.curves.items() if any(seeds)}
@@ -70,15 +65,34 @@ def task_section(name: str, found: Found, drawn: Shown, pictures: bool) -> Itera
 def _marks(found: Found) -> Iterator[Mark]:
     metric, others = found["metric"], found["published"]
     for arm, held in found["arms"].items():
-        score = held["score"]
+        if _averaged(found):
+            score = {"value": held["averaged_over_batches"], "low": None, "high": None}
+            each = held["averaged_by_seed"]
+        else:
+            score, each = held["score"], [one[metric] for one in held["seeds"]]
         if score["value"] is not None:
-            seeds = tuple(one[metric] for one in held["seeds"] if one[metric] is not None)
+            seeds = tuple(value for value in each if value is not None)
             kind = "own" if arm == "model" else "baseline"
             seeds = seeds if len(seeds) > 1 else ()
             yield Mark(NAMES[arm], score["value"], score["low"], score["high"], seeds, ARM_COLOURS[arm], kind)  # type: ignore[arg-type]
     for name, (score, *_) in others.get("scores", {}).items():
-        kind = "published" if others["not_comparable"] is None else "apart"
+        kind = "apart" if doubt(others) else "published"
         yield Mark(name, score, None, None, (), INK, kind)  # type: ignore[arg-type]
+
+
+def _averaged(found: Found) -> bool:
+    """Whether published scores are averages over batches; ours are drawn likewise then, without intervals."""
+    return bool(found["published"].get("beside") == "averaged_over_batches")
+
+
+def _of_marks(found: Found) -> str:
+    """The caption of the scores."""
+    how = ", averaged over batches. Strokes" if _averaged(found) else ". Bands: 95 % intervals; strokes"
+    caption = f"{spoken(found['metric'])} on the test split{how}: seeds"
+    if not found["published"]:
+        return f"{caption}."
+    against = "".join(f", <b>{word}</b>: {escape(why)}" for word, why in doubt(found["published"]))
+    return f"{caption}; diamonds: published scores{against}."
 
 
 def _row(arm: str, held: Found, metric: str) -> tuple[str, ...]:
@@ -99,27 +113,28 @@ def _published(found: Found) -> Iterator[str]:
     others = found["published"]
     if not others:
         return
-    against = others["not_comparable"]
-    tag = '<span class="tag">not comparable</span>' if against else '<span class="tag">comparable</span>'
+    against = next((word for word, _ in doubt(others)), "comparable")
+    tag = f'<span class="tag">{against}</span>'
     listed = ", ".join(f"{escape(name)} {shown(numbers[0], 3)}" for name, numbers in others["scores"].items())
     beside = ""
-    if others["beside"] == "averaged_over_batches":
+    if _averaged(found):
         own = found["arms"].get("model", {}).get("averaged_over_batches")
         beside = f" Averaged over batches, as the authors do, this model has {shown(own)}." if own is not None else ""
     yield f'<p class="small">Published: {listed} {tag}{beside}</p>'
 
 
-def _repeats(found: Found) -> Iterator[str]:
+def _repeats(found: Found, data: TaskData) -> Iterator[str]:
     counts = found["repeats"]
     total = sum(each[kind] for each in counts.values() for kind in ("exact", "reverse"))
     if not total:
         none = "No test sequence is in training or validation, no validation sequence in training, on either strand."
         yield f'<p class="small">{none}</p>'
         return
+    validation = "validation splits of all seeds" if data.drawn else "validation split"
     header = ("sequences also in training, of test in validation too", "the same", "its reverse complement", "of")
     rows = (
-        (f"{split} split", *(f"{counts[key][kind]:,}" for kind in ("exact", "reverse", "of")))
-        for key, split in (("test", "test"), ("valid", "validation"))
+        (split, *(f"{counts[key][kind]:,}" for kind in ("exact", "reverse", "of")))
+        for key, split in (("test", "test split"), ("valid", validation))
     )
     yield table(header, rows, "kinds")
 

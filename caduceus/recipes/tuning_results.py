@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from caduceus.evaluate.calibration import calibration, confusion
-from caduceus.evaluate.catalogue import suite
 from caduceus.evaluate.intervals import Draws
 from caduceus.evaluate.metrics import LOSSES, Predictions, averaged_over_batches, scores
 from caduceus.recipes.finetuning import Cell, Finetuning
 from caduceus.recipes.tuning_data import TaskData, without_repeats
 from caduceus.recipes.tuning_job import Job, Outcome
-from caduceus.recipes.tuning_task import TaskFiles
+from caduceus.recipes.tuning_published import published
 from caduceus.train.settings import Protocol
 
 
@@ -26,26 +25,27 @@ class Arm:
 
     Attributes:
         jobs, outcomes, predictions: in the order of the seeds.
-        tried: pairs of a grid -> mean over the seeds of the score that an epoch is chosen by, larger is better.
+        tried: pairs of a grid -> mean over the seeds of the score that an epoch is chosen by, larger is better; None
+            where a seed has none, which is worse than any.
     """
 
     jobs: tuple[Job, ...]
     outcomes: tuple[Outcome, ...]
     predictions: tuple[Predictions, ...]
-    tried: dict[Cell, float]
+    tried: dict[Cell, float | None]
 
     @classmethod
     def of(cls, jobs: Sequence[Job], data: TaskData) -> Arm | None:
         """Of the jobs that are finished; None where there is none, or a pair of a grid lacks a seed."""
-        found = {job: Outcome.read(job) for job in jobs if job.done}
+        found = {job: Outcome.read(job, data) for job in jobs if job.done}
         if not found or (jobs[0].cell is not None and len(found) < len(jobs)):
             return None
         tried = {
-            cell: mean(-np.inf if o.valid is None else o.valid for job, o in found.items() if job.cell == cell)
+            cell: _mean(outcome.valid for job, outcome in found.items() if job.cell == cell)
             for cell in dict.fromkeys(job.cell for job in found)
             if cell is not None
         }
-        best = max(tried, key=lambda cell: tried[cell]) if tried else None
+        best = max(tried, key=lambda cell: (tried[cell] is not None, tried[cell] or 0.0)) if tried else None
         chosen = {job: outcome for job, outcome in found.items() if job.cell == best}
         test = data.test
         said = tuple(Predictions(test.labels, outcome.outputs, test.problem) for outcome in chosen.values())
@@ -85,9 +85,9 @@ def task_results(
         "classes": list(data.train.classes),
         "rows": {"train": len(data.train), "valid": len(data.valid), "test": len(data.test)},
         "repeats": {"test": data.repeats.counts(), "valid": data.valid_repeats},
-        "notes": list(data.notes()),
+        "notes": list(data.notes),
         "arms": found,
-        "published": published(files, recipe.protocol, data),
+        "published": published(recipe, task, data),
     }
 
 
@@ -122,8 +122,16 @@ def _by_seed(arm: Arm, metric: str, protocol: Protocol) -> dict[str, Any]:
     if protocol == "official":
         pairs = zip(arm.jobs, arm.predictions, strict=True)
         each = [averaged_over_batches(metric, one, job.settings().batch) for job, one in pairs]
-        told["averaged_over_batches"] = mean(value for value in each if value is not None)
+        told["averaged_over_batches"] = _mean(each)
+        told["averaged_by_seed"] = each
     return told
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """None where one of them is."""
+    found = list(values)
+    defined = [value for value in found if value is not None]
+    return mean(defined) if len(defined) == len(found) else None
 
 
 def _decisions(predictions: Sequence[Predictions]) -> dict[str, Any]:
@@ -135,30 +143,3 @@ def _decisions(predictions: Sequence[Predictions]) -> dict[str, Any]:
     if problem == "single_label_classification":
         told["confusion"] = np.sum([confusion(one) for one in predictions], axis=0).tolist()
     return told
-
-
-def published(files: TaskFiles, protocol: Protocol, data: TaskData) -> dict[str, Any]:
-    """Scores of others, and what keeps them from being compared with; null if nothing does.
-
-    ``beside`` is which of our scores they stand beside. Empty for a task of no suite, or one that nobody has published
-    on.
-    """
-    if files.suite is None or files.of is None or not (known := suite(files.suite)).tasks[files.of].published:
-        return {}
-    task = known.tasks[files.of]
-    trained = len(data.train) + (0 if files.valid is not None else len(data.valid))
-    here = {"train": trained, "test": len(data.test), "train and test": trained + len(data.test)}
-    against = None
-    if not getattr(known.comparable, protocol):
-        against = f"protocol {protocol}: {known.comparable.why}"
-    elif not task.rows or any(here[part] != count for part, count in task.rows.items()):
-        against = f"other rows: {here['train']:,} to train and {len(data.test):,} to test on, not the suite's"
-    elif files.max_length is not None and files.max_length < task.max_length:
-        against = f"sequences are cut to {files.max_length} bases, the suite's to {task.max_length}"
-    elif files.measured != task.metric:
-        against = f"another metric, {files.measured} for {task.metric}"
-    return {
-        "scores": {name: list(numbers) for name, numbers in task.published.items()},
-        "not_comparable": against,
-        "beside": "averaged_over_batches" if protocol == "official" else "score",
-    }

@@ -44,7 +44,19 @@ def spoken(metric: str) -> str:
 
 def mark(others: dict[str, Any]) -> str:
     """Whether published scores may stand beside ours."""
-    return "published" if others["not_comparable"] is None else "published, not comparable"
+    return ", ".join(("published", *(word for word, _ in doubt(others))))
+
+
+def doubt(others: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What keeps published scores from standing beside ours, in a word, and why; nothing where they may.
+
+    >>> doubt({"not_comparable": None, "not_verified": "3 rows"})
+    (('not verified', '3 rows'),)
+    """
+    for word in ("not comparable", "not verified"):
+        if why := others.get(word.replace(" ", "_")):
+            return ((word, why),)
+    return ()
 
 
 def _own(task: str, metric: str, arm: str, held: dict[str, Any]) -> Cells:
@@ -96,8 +108,8 @@ def markdown(results: Results) -> str:
 
 
 HOW = (
-    "Scores are means over the seeds, each of the whole test split, with bootstrap intervals over its rows "
-    "and the seeds; seeds: from the lowest to the highest. A gain is by how much this model is better than the row, on "
+    "Scores are means over the seeds, each of the whole test split, with intervals for other test rows and other "
+    "seeds; seeds: from the lowest to the highest. A gain is by how much this model is better than the row, on "
     "the same draws."
 )
 
@@ -107,8 +119,8 @@ def notes(results: Results) -> Iterator[str]:
     for pair in results["contrasts"]:
         gain = {name: shown(value) for name, value in pair["gain"].items() if name in ("value", "low", "high")}
         yield (
-            f"this model's {spoken(pair['metric'])} on {pair['first']} minus that on {pair['second']}, on the same rows"
-            f": {gain['value']} ({_range(gain['low'], gain['high'])})"
+            f"by how much this model is better on {pair['first']} than on {pair['second']}, in "
+            f"{spoken(pair['metric'])} on the same rows: {gain['value']} ({_range(gain['low'], gain['high'])})"
         )
     for task, found in results["tasks"].items():
         yield from (f"{task}: {note}" for note in found["notes"])
@@ -119,9 +131,9 @@ def notes(results: Results) -> Iterator[str]:
                     f"{task}, {NAMES[arm]}: lr {chosen['lr']:g} and batch {chosen['batch']} validate best, of "
                     f"{len(held['grid'])} tried"
                 )
-        if found["published"].get("not_comparable"):
-            yield f"{task}: the published scores are not comparable; {found['published']['not_comparable']}"
-        elif found["published"].get("beside") == "averaged_over_batches":
+        doubts = doubt(found["published"])
+        yield from (f"{task}: the published scores are {word}: {why}" for word, why in doubts)
+        if found["published"].get("beside") == "averaged_over_batches" and not found["published"]["not_comparable"]:
             yield f"{task}: published scores are means over batches, and stand beside ours that are averaged so"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from caduceus.checkpoint.finetuning import Readout
 from caduceus.data.labels import Problem
 from caduceus.evaluate.catalogue import Metric, Suite, suite
+from caduceus.evaluate.metrics import scores_of
 from caduceus.recipes.find import data_path
 from caduceus.train.settings import Settings
 
@@ -31,7 +32,7 @@ class TaskFiles(Settings):
             commonly used.
         where: column -> value of the rows to take, such as one task of a file of several.
         problem: one class a sequence, several labels, or regression.
-        classes: names in the order of their ids; null: those of the training file, sorted.
+        classes: names in the order of their ids; null: those of the suite, or of the training file, sorted.
         coordinates: columns of contig, start, end and strand, to cut sequences from ``genome`` instead.
         partial: leave out rows on contigs that the genome lacks.
         max_length: bases; longer sequences are cut at their end. null: as long as the longest.
@@ -60,6 +61,13 @@ class TaskFiles(Settings):
     suite: str | None = None
     of: str | None = None
 
+    @model_validator(mode="after")
+    def _fits(self) -> TaskFiles:
+        known = [name for name in get_args(Metric) if name in scores_of(self.problem)]
+        if self.measured not in known:
+            raise ValueError(f"metric is {self.metric!r}, expected one of {', '.join(known)} for {self.problem}")
+        return self
+
     @property
     def measured(self) -> str:
         """The metric, or the usual one of the problem."""
@@ -69,7 +77,7 @@ class TaskFiles(Settings):
 def suite_tasks(
     name: str,
     folder: str,
-    only: Sequence[str] | Literal["present"] | None,
+    only: Sequence[str] | str | None,
     given: Mapping[str, Any],
     protocol: str,
     shared: Mapping[str, Any],
@@ -79,19 +87,20 @@ def suite_tasks(
     The official protocol has an invariant readout for every task.
 
     Args:
-        only: the tasks to take; "present": those with all their files in ``folder``, and all of them if none has.
+        only: the tasks to take, or the one; "present": those with all their files in ``folder``, and all of them if
+            none has; None: all.
         given: task -> further fields, which win. shared: fields of every task.
 
     Raises:
-        ValueError: no such suite, or no such task in it.
+        ValueError: no such suite, or no such task in it; ``only`` is none of these.
     """
     found = suite(name)
-    chosen = _present(found, folder) if only == "present" else found.tasks if only is None else only
+    chosen = _chosen(found, folder, only)
     for task in (*chosen, *given):
         found.task(task)
     meant = {}
     for task in chosen:
-        known = found.tasks[task]
+        known, own = found.tasks[task], given.get(task) or {}
         meant[task] = {
             **shared,
             "train": folder,
@@ -102,9 +111,20 @@ def suite_tasks(
             "readout": "equivariant" if (known.strand, protocol) == ("oriented", "sound") else "invariant",
             "suite": name,
             "of": task,
-            **given.get(task, {}),
+            **own,
+            "classes": own.get("classes") or known.class_names,
         }
     return meant
+
+
+def _chosen(found: Suite, folder: str, only: Any) -> list[str]:
+    if only is None:
+        return list(found.tasks)
+    if isinstance(only, str):
+        return _present(found, folder) if only == "present" else [only]
+    if not isinstance(only, Sequence):
+        raise ValueError(f"only is {only!r}, expected a list of names of tasks, the name of one, present or null")
+    return list(only)
 
 
 def _present(found: Suite, folder: str) -> list[str]:

@@ -69,7 +69,7 @@ class Selection(AfterUpdate):
         self._losses.clear()
         self._write()
         shown = "not defined" if found is None else f"{found:.4f}"
-        say(f"epoch {epoch} of {self._trained.steps // self.per_epoch}: validation {shown}")
+        say(f"epoch {epoch} of {self._trained.settings.epochs}: validation {shown}")
 
     @property
     def seconds(self) -> float:

@@ -28,7 +28,7 @@ class Tuning(Settings):
         protocol: "sound", or "official" with the defects of the authors' pipeline.
         epochs: over the training split; each ends with a validation, and the best by validation is the result.
         batch: rows of a step.
-        per_device: rows at once; null: as many as hold 16,384 tokens.
+        per_device: rows at once; null: as many as hold 16,384 tokens. The CNN of a recipe reads a batch at once.
         accelerator, precision, workers, threads: as for pretraining; a task takes one device.
     """
 

@@ -52,6 +52,18 @@ def test_other_paths_are_no_repositories(name: str, asked: list[dict[str, Any]])
     assert asked == []
 
 
+def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    class HttpError(Exception):
+        """As httpx raises it: no OSError."""
+
+    def snapshot_download(repo_id: str, **options: Any) -> str:
+        raise HttpError("[Errno -2] Name or service not known")
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=snapshot_download))
+    with pytest.raises(FileNotFoundError, match=r"some-lab/caduceus did not come from .*: HttpError: \[Errno -2\]"):
+        caduceus.load_pretrained("some-lab/caduceus")
+
+
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.delitem(sys.modules, "huggingface_hub", raising=False)

@@ -110,7 +110,69 @@ def test_a_split_comes_from_the_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert fetch("nucleotide_transformer", "H3", "test", revision="abc") == tmp_path / "H3" / "test.fna"
     repository = "InstaDeepAI/nucleotide_transformer_downstream_tasks"
     assert asked == [(repository, "H3/test.fna", "dataset", "abc")]
-    with pytest.raises(FileNotFoundError, match=r"holds none of H4/train.fna"):
+    with pytest.raises(FileNotFoundError, match=r"holds nothing for H4/train.fna, .*expected one file"):
         fetch("nucleotide_transformer", "H4", "train")
-    with pytest.raises(ValueError, match=r"is on no hub; download it: https://github.com"):
+
+
+class HttpError(Exception):
+    """As httpx raises it: no OSError."""
+
+
+class Client:
+    """A stand-in for huggingface_hub whose repositories hold ``files``; it notes what it is asked for."""
+
+    def __init__(self, files: list[str]) -> None:
+        self.files = files
+        self.asked: list[tuple[str, ...]] = []
+
+    def list_repo_files(self, repository: str, repo_type: str, revision: str | None) -> list[str]:
+        if not self.files:
+            raise HttpError("[Errno -2] Name or service not known")
+        return self.files
+
+    def hf_hub_download(self, repository: str, path: str, repo_type: str, revision: str | None) -> str:
+        self.asked.append((repository, path, repo_type, str(revision)))
+        return path
+
+
+GUE_ON_THE_HUB = (
+    *("emp_H3", "emp_H3K14ac", "emp_H3K36me3", "emp_H3K4me1", "emp_H3K4me2", "emp_H3K4me3"),
+    *("emp_H3K79me3", "emp_H3K9ac", "emp_H4", "emp_H4ac"),
+    *(f"{kind}_{i}" for kind in ("human_tf", "mouse") for i in range(5)),
+    *(f"prom_{where}_{which}" for where in ("300", "core") for which in ("all", "notata", "tata")),
+    *("splice_reconstructed", "virus_covid"),
+)
+
+
+def test_every_task_of_gue_has_its_folder_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client([f"GUE/{name}/{split}.csv" for name in GUE_ON_THE_HUB for split in ("train", "dev", "test")])
+    monkeypatch.setitem(sys.modules, "huggingface_hub", client)  # type: ignore[arg-type]
+    found = {task: str(fetch("gue", task, "dev")) for task in suite("gue").tasks}
+    assert sorted(found.values()) == sorted(f"GUE/{name}/dev.csv" for name in GUE_ON_THE_HUB)
+    assert [found[task] for task in ("EMP_H3", "prom_prom_core_tata", "tf_2", "mouse_2", "virus_covid")] == [
+        f"GUE/{name}/dev.csv" for name in ("emp_H3", "prom_core_tata", "human_tf_2", "mouse_2", "virus_covid")
+    ]
+    assert {(repository, revision) for repository, _, _, revision in client.asked} == {("leannmlindsey/GUE", "None")}
+
+
+def test_genomic_benchmarks_have_a_repository_each_and_their_splits_in_one_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Client(["default/test/0000.parquet", "default/train/0000.parquet", ".gitattributes"])
+    monkeypatch.setitem(sys.modules, "huggingface_hub", client)  # type: ignore[arg-type]
+    assert fetch("genomic_benchmarks", "demo_human_or_worm", "train") == Path("default/train/0000.parquet")
+    repository = "katarinagresova/Genomic_Benchmarks_demo_human_or_worm"
+    assert client.asked == [(repository, "default/train/0000.parquet", "dataset", "refs/convert/parquet")]
+    client.files.append("default/train/0001.parquet")
+    with pytest.raises(FileNotFoundError, match=r"holds default/train/0000.parquet, default/train/0001.parquet for"):
         fetch("genomic_benchmarks", "demo_human_or_worm", "train")
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_without_a_network_a_suite_says_what_to_do(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", Client([]))  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError) as raised:
+        fetch(name, next(iter(suite(name).tasks)), "train")
+    message = str(raised.value)
+    assert "did not come from the Hugging Face hub: HttpError: [Errno -2] Name or service not known" in message
+    assert f"Download it by hand, and give its folder: {suite(name).download}" in message

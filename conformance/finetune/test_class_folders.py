@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caduceus import decode
 from caduceus.conformance.data.fasta_files import fasta_text, write_fasta
 from caduceus.data import Genome, Table, from_coordinates, labelled, read_class_folder
+from caduceus.data.finetuning import LabelledSamples
 
 CHROMOSOME = "AACCGGTTNACGTACCCT"
 HEADER = "id,region,start,end,strand\n"
@@ -27,6 +29,17 @@ def test_coordinates_are_cut_on_their_strand(tmp_path: Path, genome: Genome) -> 
     data = labelled(read_class_folder(folder, genome))
     assert data.classes == ("negative", "positive")
     assert (list(data.sequences), data.labels.tolist()) == (["NA", "AACC", "AGGG"], [0, 1, 1])
+
+
+def test_soft_masks_of_the_genome_at_hand_are_no_part_of_the_data(tmp_path: Path) -> None:
+    genome = Genome(write_fasta(tmp_path, fasta_text({"20": CHROMOSOME.lower()})))
+    places = {"region": ["20", "20"], "start": ["0", "14"], "end": ["4", "18"], "strand": ["+", "-"]}
+    table = Table("t.csv", {**places, "label": ["a", "b"]}, np.array([2, 3]))
+    data = labelled(from_coordinates(table, genome))
+    assert list(data.sequences) == ["AACC", "AGGG"]
+    official = LabelledSamples(data, 4, protocol="official")
+    assert [decode(sample["input_ids"]) for sample in official] == ["AACC", "AGGG"]
+    assert data.notes() == []
 
 
 def test_class_folders_of_text_files(tmp_path: Path) -> None:

@@ -98,8 +98,15 @@ def test_the_cnn_pads_on_the_left_and_counts_masked_positions_as_padding() -> No
     assert not torch.allclose(model(padded.masked_fill(~mask, 8)), here)
     with pytest.raises(ValueError, match="61 positions, expected at most 60"):
         model(torch.full((1, 61), 7))
-    with pytest.raises(ValueError, match="length is 20, too short"):
-        CNN(length=20, outputs=2)
+
+
+def test_the_cnn_reads_sequences_from_its_shortest_on() -> None:
+    with pytest.raises(ValueError, match=f"length is {CNN.shortest - 1}, too short .*give {CNN.shortest}"):
+        CNN(length=CNN.shortest - 1, outputs=2)
+    model = CNN(length=CNN.shortest, outputs=2)
+    assert model(torch.full((3, 2), 7)).shape == (3, 2)
+    # 57 -> 25 -> 9 -> 1: eight taps and a pool of two, three times
+    assert CNN.shortest == 57
 
 
 def test_the_cnn_has_the_size_that_the_paper_gives() -> None:

@@ -39,7 +39,7 @@ def test_classification_against_the_confusion_matrix(pairs: list[tuple[int, int]
     below = math.sqrt((n**2 - (s**2).sum()) * (n**2 - (t**2).sum()))
     mcc = None if len(set(truth)) == 1 else (right * n - (s * t).sum()) / below if below else 0.0
     assert score("mcc", p) == (None if mcc is None else pytest.approx(mcc))
-    f1 = [2 * matrix[i, i] / (t[i] + s[i]) if t[i] + s[i] else 0.0 for i in range(3)]
+    f1 = [2 * matrix[i, i] / (t[i] + s[i]) for i in range(3) if t[i] + s[i]]
     assert score("macro_f1", p) == score("f1", p) == pytest.approx(np.mean(f1))
 
 
@@ -58,6 +58,23 @@ def test_one_class_alone_leaves_scores_undefined() -> None:
     three = scores(says([0, 1, 0, 1], [0, 1, 1, 1], classes=3))
     assert three["auroc"] is None, "a class that the set lacks has no rank"
     assert three["mcc"] is not None
+
+
+def test_the_f1_of_a_class_that_is_neither_true_nor_said_is_not_defined() -> None:
+    assert score("f1", says([0, 0], [0, 0])) is None
+    assert score("f1", says([0, 0], [1, 0])) == score("f1", says([0, 1], [0, 0])) == 0.0
+    assert score("macro_f1", says([0, 0], [0, 0])) == 1.0
+    right = says([0, 1, 0, 1], [0, 1, 0, 1], classes=3)
+    assert score("macro_f1", right) == score("f1", right) == 1.0
+    labels = np.array([[1, 0], [0, 0]])
+    assert score("macro_f1", Predictions(labels, labels.astype(float), MULTI)) == 1.0
+    assert score("macro_f1", Predictions(0 * labels, 0.0 * labels, MULTI)) is None
+
+
+def test_the_interval_of_a_perfect_model_does_not_depend_on_a_rare_class() -> None:
+    truth = [0] * 40 + [1] * 40 + [2] * 2
+    found = interval("macro_f1", says(truth, truth, classes=3), resamples=200)
+    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
 
 
 def test_a_model_that_says_the_same_of_every_row() -> None:
@@ -101,6 +118,8 @@ def test_scores_over_batches_depend_on_the_batch_and_those_of_the_set_do_not() -
     # The first four rows have an MCC of 1 / sqrt(3), the last two 0.
     assert averaged_over_batches("mcc", p, 4) == pytest.approx(4 / math.sqrt(3) / 6)
     assert averaged_over_batches("accuracy", p, 4) == pytest.approx(score("accuracy", p))
+    # Of the first two rows none is of class 1 or said to be; of the last two both are.
+    assert averaged_over_batches("f1", says([0, 0, 1, 1], [0, 0, 1, 1]), 2) == 0.5
 
 
 def test_what_does_not_fit_is_refused() -> None:

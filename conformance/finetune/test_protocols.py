@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
-from caduceus.conformance.finetune.small_runs import results, run_folder, write_recipe
+from caduceus.conformance.finetune.small_runs import SPEC, results, run_folder, write_recipe
 from caduceus.data.holding_out import hold_out
+from caduceus.evaluate.cnn import CNN
 from caduceus.evaluate.metrics import Predictions, averaged_over_batches, score
 from caduceus.recipes import tuning_job
 from caduceus.recipes.__main__ import main
@@ -18,6 +19,7 @@ from caduceus.recipes.finetuning import Finetuning
 from caduceus.recipes.load import load
 from caduceus.recipes.tuning_data import read_task
 from caduceus.recipes.tuning_job import Outcome, all_jobs
+from caduceus.train.tune import Tuned, plan_rows, predict
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -100,6 +102,71 @@ def test_jobs_are_told_their_pair_and_the_cnn_of_the_authors_its_own() -> None:
     assert [(s.optimiser.lr, s.batch, s.epochs) for s in told.values()] == [(0.1, 4, 7), (0.001, 64, 10), (0.02, 10, 7)]
     names = [job.name for job in all_jobs(recipe, Path("run"))]
     assert names == ["gc/model-1-lr0.1-batch4", "gc/model-2-lr0.1-batch4", "gc/cnn-1", "gc/cnn-2", "gc/kmers-1"]
+
+
+def test_the_cnn_reads_a_batch_at_once() -> None:
+    """Its batch normalisation would be over a micro-batch."""
+    for protocol, per_device, batch in (("sound", None, 512), ("sound", 8, 512), ("official", None, 64)):
+        recipe = loaded(protocol=protocol, baselines=["cnn"], batch=512, per_device=per_device, grid=None)
+        for job in all_jobs(recipe, Path("run")):
+            plan = plan_rows(job.settings(), length=1024)
+            expected = (batch, 1) if job.arm == "cnn" else (per_device or 16, 512 // (per_device or 16))
+            assert (plan.per_device, plan.accumulate) == expected
+
+
+@pytest.mark.parametrize(
+    ("protocol", "conjoining", "pairs"),
+    [
+        ("official", "test", [False, True, True]),
+        ("official", "train", [True, True, True]),
+        ("official", "augment", [False, False, False]),
+        ("sound", "test", [False, False, False]),
+    ],
+)
+def test_the_authors_read_pairs_where_strands_are_averaged(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, conjoining: str, pairs: list[bool]
+) -> None:
+    shapes: list[bool] = []
+
+    def tuned(model: Any, read: Any, train: Any, valid: Any, *others: Any) -> Tuned:
+        shapes.extend(samples[0]["input_ids"].ndim == 2 for samples in (train, valid))
+        return Tuned(1, 0.5, 0.0, ())
+
+    def predicted(model: Any, read: Any, test: Any) -> np.ndarray:
+        shapes.append(test[0]["input_ids"].ndim == 2)
+        return predict(model, read, test)
+
+    monkeypatch.setattr(tuning_job, "tune", tuned)
+    monkeypatch.setattr(tuning_job, "predict", predicted)
+    spec = {**SPEC, "equivariance": "ph"}
+    write_recipe(protocol=protocol, conjoining=conjoining, model=spec, baselines=[], seeds=[1], grid=None)
+    assert main(["run", "tune.yaml"]) == 0
+    assert shapes == pairs
+
+
+def test_sequences_of_two_bases_train_every_arm() -> None:
+    rng = np.random.default_rng(0)
+    for name in ("train", "test"):
+        rows = [f"{''.join(rng.choice(list('ACGT'), 2))},{'ab'[i % 2]}" for i in range(30)]
+        Path(f"{name}.csv").write_text("\n".join(["seq,y", *rows]) + "\n")
+    write_recipe(seeds=[1])
+    assert main(["check", "tune.yaml"]) == 0
+    assert main(["run", "tune.yaml"]) == 0
+    assert list(results()["tasks"]["gc"]["arms"]) == ["model", "cnn", "kmers"]
+
+
+def test_check_reads_a_row_with_the_cnn_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(self: Any, *given: Any) -> Any:
+        raise AssertionError("the CNN was asked")
+
+    monkeypatch.setattr(CNN, "forward", broken)
+    write_recipe(baselines=["kmers"])
+    assert main(["check", "tune.yaml"]) == 0
+    write_recipe(baselines=["cnn"])
+    assert main(["check", "tune.yaml"]) == 1
+    assert "the CNN was asked" in capsys.readouterr().err
 
 
 def test_under_sound_the_cnn_gets_no_fewer_epochs_than_its_authors_give_it() -> None:

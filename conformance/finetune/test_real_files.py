@@ -101,13 +101,14 @@ def test_gue_splits_and_their_repeats(data_folder: Path, task: str) -> None:
 
 
 @pytest.mark.parametrize("task", ["EMP_H3", "EMP_H3K9ac"])
-def test_gue_tasks_whose_training_split_is_not_here_have_the_length_of_the_catalogue(
+def test_gue_tasks_whose_training_split_is_not_here_have_the_length_and_test_rows_of_the_catalogue(
     data_folder: Path, task: str
 ) -> None:
     for split in ("dev", "test"):
         data = labelled(read_table(data_folder / "gue" / task / f"{split}.csv.gz"))
         assert data.classes == suite("gue").task(task).class_names
         assert int(data.lengths().max()) == suite("gue").task(task).max_length
+        assert split == "dev" or len(data) == suite("gue").task(task).rows["test"]
 
 
 _SPLITS = ("train", "dev", "test")

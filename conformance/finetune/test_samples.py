@@ -10,11 +10,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caduceus import decode
+from caduceus import decode, encode
 from caduceus.alphabet import PAD, UNK, N
+from caduceus.checkpoint.finetuning import finetuning_head, finetuning_model
 from caduceus.data import Labelled, Table, labelled
 from caduceus.data.finetuning import LabelledSamples, target_scale
 from caduceus.data.holding_out import hold_out
+from caduceus.parts import BiMamba, Embedding, Mamba, MaskedLM, Model
+from caduceus.symmetry import reverse_complement
+from caduceus.train.loader import collate
 
 
 def make(rows: list[tuple[str, str]], **options: str) -> Labelled:
@@ -60,6 +64,31 @@ def test_a_cut_keeps_the_end_that_is_first_on_the_strand_that_is_read() -> None:
     assert {decode(samples[i]["input_ids"]) for i in range(40)} == {"AA", "GG"}
 
 
+def test_a_pair_is_two_strands_each_cut_and_padded_on_its_own() -> None:
+    data = make([("ACG", "0"), ("AACCGGTAC", "1")])
+    short, long = (sample["input_ids"] for sample in LabelledSamples(data, 5, protocol="official", pairs=True))
+    assert [decode(short[:, strand]) for strand in (0, 1)] == ["[PAD][PAD]ACG", "[PAD][PAD]CGT"]
+    assert [decode(long[:, strand]) for strand in (0, 1)] == ["AACCG", "GTACC"], "each without its own end"
+    with pytest.raises(ValueError, match=r"pairs with protocol 'sound', expected 'official'"):
+        LabelledSamples(data, 5, pairs=True)
+
+
+def test_a_model_that_conjoins_averages_the_strands_of_a_pair() -> None:
+    mixers = [BiMamba(mamba=Mamba(d_state=2))]
+    spec = Model(equivariance="ph", embedding=Embedding(d_model=8), mixers=mixers, head=MaskedLM())
+    plain, both = (
+        finetuning_model(spec, finetuning_head(spec, 2, conjoining=mode), seed=1, backend="torch").eval()
+        for mode in ("none", "test")
+    )
+    data = make([("ACG", "0"), ("AACCGGTAC", "1")])
+    strands = [[s[:5], reverse_complement(s)[:5]] for s in data.sequences]
+    # No mask: the authors have none, and pool over padding.
+    expected = [plain(encode(each, pad_to=5)[0]).detach().numpy().mean(0) for each in strands]
+    samples = LabelledSamples(data, 5, protocol="official", pairs=True)
+    batch = collate(list(samples))
+    assert both(batch["input_ids"], batch["mask"]).detach().numpy() == pytest.approx(np.stack(expected), abs=1e-6)
+
+
 def test_targets_are_scaled_by_the_training_split() -> None:
     data = make([("A", "1"), ("C", "3"), ("G", "5")], problem="regression")
     scale = target_scale(data)
@@ -91,6 +120,12 @@ def test_what_cannot_be_held_out_is_refused() -> None:
         hold_out(make([("A", "a")] * 20 + [("C", "b")]), 0)
     with pytest.raises(ValueError, match=r"2 rows are too few"):
         hold_out(make([("A", "a"), ("C", "a")]), 0, share=0.9)
+
+
+def test_a_single_row_is_too_few_whatever_the_problem() -> None:
+    for problem, label in (("regression", "0.5"), ("multi_label_classification", "x;y")):
+        with pytest.raises(ValueError, match=r"t.csv: 1 rows are too few to hold 1 out for validation"):
+            hold_out(make([("ACG", label)], problem=problem), 0)
 
 
 def test_rare_sets_of_labels_and_numbers_can_be_held_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import yaml
 
 from caduceus.conformance.data.fasta_files import fasta_text, random_sequence, write_fasta
 from caduceus.conformance.finetune.small_runs import write_recipe
-from caduceus.recipes import tuning_data
+from caduceus.evaluate.catalogue import SUITES, suite
+from caduceus.recipes import tuning_files
 from caduceus.recipes.__main__ import main
+from caduceus.recipes.tuning_data import read_task
+from caduceus.recipes.tuning_task import TaskFiles, suite_tasks
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -28,8 +32,11 @@ def test_the_tasks_that_are_present_are_those_with_all_their_files(capsys: pytes
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert taken() == ["tf_2"]
-    assert taken("only=[mouse_0]") == ["mouse_0"]
+    assert taken("only=[mouse_0]") == taken("only=mouse_0") == ["mouse_0"]
     assert len(taken("only=null")) == 28
+    assert main(["show", "gue", "--set", "only=3"]) == 2
+    said = capsys.readouterr().err
+    assert "only is 3, expected a list of names of tasks, the name of one, present or null" in said
 
 
 def test_a_suite_takes_one_genome_for_all_its_tasks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,7 +71,79 @@ def test_a_suite_on_the_hub_is_brought_from_there(
         path.write_text("".join(records))
         return path
 
-    monkeypatch.setattr(tuning_data, "fetch", brought)
+    monkeypatch.setattr(tuning_files, "fetch", brought)
     write_recipe(suite="nucleotide_transformer", folder="hub", only=["H3"], tasks={})
     assert main(["check", "tune.yaml"]) == 0
     assert "data   H3: 36, 4, 40 rows to train, validate and test on" in capsys.readouterr().out
+
+
+def test_the_resolved_recipe_names_the_classes_of_each_task(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in SUITES:
+        assert main(["show", name, "--resolved"]) == 0
+        tasks = yaml.safe_load(capsys.readouterr().out)["tasks"]
+        assert {task: tuple(told["classes"]) for task, told in tasks.items()} == {
+            task: known.class_names for task, known in suite(name).tasks.items()
+        }
+
+
+def _regulatory(*names: str) -> dict[str, Any]:
+    """A recipe of a task of three classes, in tables with these labels."""
+    for split in ("train", "test"):
+        rows = [f"{random_sequence(20, i, 'ACGT')},{names[i % len(names)]}" for i in range(60)]
+        path = Path(f"gb/human_ensembl_regulatory/{split}.csv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(["sequence,label", *rows]) + "\n")
+    write_recipe(
+        suite="genomic_benchmarks", folder="gb", only="human_ensembl_regulatory", tasks={}, baselines=["kmers"]
+    )
+    return {"suite": "genomic_benchmarks", "folder": "gb", "only": "human_ensembl_regulatory"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (("promoter", "ocr", "enhancer"), "enhancer, ocr, promoter"),
+        (("2", "0", "1"), "0, 1, 2"),
+        (("promoter", "ocr"), "enhancer, ocr, promoter"),
+    ],
+)
+def test_tables_of_a_suite_hold_its_classes_or_their_numbers(
+    labels: tuple[str, ...], classes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _regulatory(*labels)
+    assert main(["check", "tune.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert f"rows to train, validate and test on; {classes}\n" in said
+    assert ("no row of class 'enhancer'" in said) == ("enhancer" not in labels and "0" not in labels)
+
+
+def test_other_classes_than_those_of_the_suite_are_refused_unless_given(capsys: pytest.CaptureFixture[str]) -> None:
+    fields = _regulatory("promoter", "ocr", "silencer")
+    assert main(["check", "tune.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert "has the classes promoter, ocr, silencer, but human_ensembl_regulatory of genomic_benchmarks has" in said
+    assert "or give tasks.human_ensembl_regulatory.classes" in said
+    told = {"human_ensembl_regulatory": {"classes": ["ocr", "promoter", "silencer"]}}
+    write_recipe(**fields, tasks=told, baselines=["kmers"])
+    assert main(["check", "tune.yaml"]) == 0
+    assert "; ocr, promoter, silencer\n" in capsys.readouterr().out
+
+
+def test_under_official_the_classes_of_folders_are_in_the_order_that_they_are_listed_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for split, name in product(("train", "test"), ("enhancer", "ocr", "promoter")):
+        folder = Path("gb/human_ensembl_regulatory") / split / name
+        folder.mkdir(parents=True)
+        for i in range(10):
+            (folder / f"{i}.txt").write_text(random_sequence(20, i, "ACGT"))
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter(sorted(listed(path), reverse=True)))
+    for protocol, classes in (
+        ("official", ("promoter", "ocr", "enhancer")),
+        ("sound", ("enhancer", "ocr", "promoter")),
+    ):
+        only = ["human_ensembl_regulatory"]
+        told = suite_tasks("genomic_benchmarks", "gb", only, {}, protocol, {})["human_ensembl_regulatory"]
+        data = read_task(TaskFiles.model_validate(told), protocol, 0)  # type: ignore[arg-type]
+        assert (data.train.classes, data.test.labels[0]) == (classes, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from caduceus.conformance.finetune.conftest import Write
@@ -43,6 +44,32 @@ def test_one_task_of_a_file_of_several(tmp_path: Path) -> None:
     assert (list(chosen.columns["sequence"]), chosen.numbers.tolist()) == (["A", "G"], [1, 3])
     with pytest.raises(ValueError, match=r"no row with task = 'H5'; it has 'H3', 'H4'"):
         read_table(path).where({"task": "H5"})
+
+
+def test_a_list_is_as_several_labels_in_one_cell(tmp_path: Path) -> None:
+    path = tmp_path / "lists.parquet"
+    _write_parquet(path, {"seq": ["A", "C", "G"], "label": [["b", "a"], [], ["b"]], "of": [[1, 2], [3], None]})
+    table = read_table(path)
+    assert (table.columns["label"], table.columns["of"]) == (["b;a", "", "b"], ["1;2", "3", ""])
+    data = labelled(table, problem="multi_label_classification")
+    assert (data.classes, data.labels.tolist()) == (("a", "b"), [[1, 1], [0, 0], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ([{"a": 1}], r"a.parquet, column Label for the label holds struct<a: int64>, expected texts, numbers, or"),
+        ([[["a"]]], r"column Label for the label holds list<.*list<.*expected texts, numbers, or lists of them"),
+        ([["a;b"]], r"column Label for the label holds lists with ';' in a text, expected texts without it"),
+    ],
+)
+def test_what_no_cell_can_hold_is_refused_where_it_is_read(tmp_path: Path, label: list[object], message: str) -> None:
+    path = tmp_path / "a.parquet"
+    _write_parquet(path, {"seq": ["A"], "Label": label, "class": ["x"]})
+    assert labelled(read_table(path), label="class").classes == ("x",), "what is not read does not matter"
+    for problem in ("single_label_classification", "multi_label_classification"):
+        with pytest.raises(ValueError, match=message):
+            labelled(read_table(path).take(np.array([0])), problem=problem)  # type: ignore[arg-type]
 
 
 def test_a_field_may_hold_a_whole_sequence(table: Write) -> None:

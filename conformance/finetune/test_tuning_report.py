@@ -20,6 +20,7 @@ from caduceus.recipes.tuning_job import Outcome
 pytestmark = pytest.mark.usefixtures("place")
 ANSWERS = {"model": 29, "untrained": 24, "cnn": 20, "kmers": 26}
 """Of the 31 test rows so many are answered right."""
+RICH = {"tf_2": {"classes": ["poor", "rich"]}}
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_published_scores_that_cannot_be_compared_are_marked(monkeypatch: pytest
     for split, source in (("train", "train.csv"), ("dev", "test.csv"), ("test", "test.csv")):
         Path("gue/tf_2").mkdir(parents=True, exist_ok=True)
         Path(f"gue/tf_2/{split}.csv").write_text(Path(source).read_text().replace("y\n", "label\n"))
-    write_recipe(suite="gue", folder="gue", only=["tf_2"], tasks={}, baselines=["kmers"], seeds=[1])
+    write_recipe(suite="gue", folder="gue", only=["tf_2"], tasks=RICH, baselines=["kmers"], seeds=[1])
     assert main(["run", "tune.yaml"]) == 0
     assert {(mark.name, mark.kind) for mark in drawn} >= {("DNABERT-2 117M", "apart"), ("this model", "own")}
     page = (run_folder() / "report.html").read_text()

@@ -15,6 +15,7 @@ from caduceus.conformance.project.sources import modules
 # What each file or folder of caduceus/ stands on; it may import that, and what that stands on. `extras` is for all.
 STANDS_ON: dict[str, tuple[str, ...]] = {
     "extras": (),
+    "hub": (),
     "alphabet": (),
     "weights": (),
     "shapes": (),
@@ -30,7 +31,7 @@ STANDS_ON: dict[str, tuple[str, ...]] = {
     "construct": ("nn", "backends", "reference"),
     "check": ("interfaces",),
     "losses": ("alphabet",),
-    "checkpoint": ("construct", "zoo"),
+    "checkpoint": ("construct", "zoo", "hub"),
     "data": ("tokenizers", "symmetry"),
     "bench": ("construct", "losses"),
     "train": ("data", "checkpoint", "losses", "check"),
