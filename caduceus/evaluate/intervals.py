@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from caduceus.evaluate.metrics import LOSSES, Predictions, score
+from caduceus.evaluate.metrics import Predictions, limits, score
 from caduceus.extras import require
 
 _RESAMPLES, _CONFIDENCE = 1000, 0.95
@@ -85,8 +85,8 @@ class Draws:
         rows = len(seeds[0])
         draw = _drawing(np.random.default_rng(seed), rows, groups)
         drawn = [_each(name, seeds, draw()).mean() if rows else np.nan for _ in range(resamples)]
-        limits = (0.0, np.inf) if name in LOSSES else (-np.inf, 1.0)
-        return cls(seeds[0].truth, (_each(name, seeds, np.arange(rows)),), np.array(drawn, dtype=float), seed, limits)
+        whole = _each(name, seeds, np.arange(rows))
+        return cls(seeds[0].truth, (whole,), np.array(drawn, dtype=float), seed, limits(name))
 
     @property
     def whole(self) -> float:

@@ -197,6 +197,16 @@ _REGRESSION: dict[str, Score] = {
 }
 # Scores of which less is better.
 LOSSES = frozenset({"log_loss", "mae", "mse"})
+_LEAST = {"mcc": -1.0, "pearson": -1.0, "spearman": -1.0, "r2": -np.inf}
+
+
+def limits(name: str) -> tuple[float, float]:
+    """The least and the most that a score can be.
+
+    >>> limits("auroc"), limits("mcc"), limits("mae")
+    ((0.0, 1.0), (-1.0, 1.0), (0.0, inf))
+    """
+    return _LEAST.get(name, 0.0), np.inf if name in LOSSES else 1.0
 
 
 @contextmanager

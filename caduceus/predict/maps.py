@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from caduceus.alphabet import BASES
-from caduceus.data import Genome, flank_of, is_base
+from caduceus.data import ContigNames, Genome, flank_of, is_base
 from caduceus.nn.modes import evaluating
 from caduceus.predict.models import inner_spec, language_model, uses_masks
 from caduceus.predict.one_hot import OneHot
@@ -136,7 +136,7 @@ def mutagenesis(
     Args:
         model, window, tokens: as `Mapper`.
         fasta: the genome.
-        locus: (contig, start, end), counted from 0, end excluded.
+        locus: (contig, start, end), counted from 0, end excluded; ``20`` and ``chr20`` are one contig.
         gradient: whether to compute it; it needs the locus and its flanks inside the contig, without N.
 
     Raises:
@@ -152,4 +152,6 @@ def mutagenesis(
     ('TAAA', (4, 4), [1.0, 1.0, 1.0, 1.0])
     """
     genome = fasta if isinstance(fasta, Genome) else Genome(fasta)
-    return Mapper(model, genome, window, tokens)(*locus, gradient=gradient)
+    name, start, end = locus
+    contig = ContigNames(genome.contigs).find(name) or name
+    return Mapper(model, genome, window, tokens)(contig, start, end, gradient=gradient)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caduceus.alphabet import BASES
-from caduceus.data import Genome, flank_of, is_base
+from caduceus.data import ContigNames, Genome, flank_of, is_base
 from caduceus.predict.models import inner_spec, language_model, uses_masks
 from caduceus.predict.passes import TOKENS, Row, base_logits, log_probabilities
 from caduceus.predict.windows import Place, Window, WindowReader
@@ -150,10 +150,11 @@ def score_regions(
     Args:
         model: with a masked-LM head; a plain model is averaged over both strands.
         fasta: the genome.
-        regions: tuples (contig, start, end), counted from 0, end excluded.
+        regions: tuples (contig, start, end), counted from 0, end excluded; ``20`` and ``chr20`` are one contig.
 
     Returns:
-        A `Piece` for each region, in order; N and other letters than A, C, G, T are NaN.
+        A `Piece` for each region, in order, with the genome's name of its contig; N and other letters than A, C, G, T
+        are NaN.
 
     Raises:
         ValueError: a region is not inside the genome, or the model has no masked-LM head.
@@ -168,10 +169,11 @@ def score_regions(
     {'entropy': (20,), 'ref_prob': (20,), 'log_likelihood': (20,)}
     """
     genome = fasta if isinstance(fasta, Genome) else Genome(fasta)
-    scorer = RegionScorer(model, genome, tiling)
+    scorer, names = RegionScorer(model, genome, tiling), ContigNames(genome.contigs)
     found = []
-    for contig, start, end in regions:
+    for name, start, end in regions:
+        contig = names.find(name) or name
         pieces = list(scorer(contig, start, end))
-        tracks = {name: np.concatenate([np.zeros(0), *(piece.tracks[name] for piece in pieces)]) for name in TRACKS}
+        tracks = {track: np.concatenate([np.zeros(0), *(piece.tracks[track] for piece in pieces)]) for track in TRACKS}
         found.append(Piece(contig, start, end, tracks))
     return found

@@ -14,8 +14,8 @@ def sha256(path: Path) -> str:
     """64 hex digits; of a folder that of the names and contents of its files, whatever order they are listed in."""
     digest = hashlib.sha256()
     if path.is_dir():
-        for file in files_in(path):
-            digest.update(f"{file.relative_to(path).as_posix()}\0{sha256(file)}\n".encode())
+        for one in files_in(path):
+            digest.update(f"{one.relative_to(path).as_posix()}\0{sha256(one)}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as file, bytes_bar(path.stat().st_size, 0, f"sha256 of {path.name}") as bar:
         while block := file.read(_BLOCK):

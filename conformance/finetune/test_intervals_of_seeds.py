@@ -78,6 +78,8 @@ def test_no_interval_passes_what_a_score_can_be() -> None:
     assert found.high == 1.0
     assert found.low is not None
     assert found.low < 0.8
+    wrong = interval("auroc", [Predictions(truth, one, SINGLE) for one in (right[:, ::-1], fewer)], resamples=50)
+    assert (wrong.low, wrong.high) == (0.0, 1.0)
     exact = Predictions(truth[:, None].astype(float), truth[:, None].astype(float), "regression")
     off = Predictions(exact.truth, exact.truth + 0.1, "regression")
     assert interval("mae", [exact, off], resamples=50).low == 0.0

@@ -82,6 +82,12 @@ def test_one_hot_is_the_model(genome: Genome) -> None:
         adapter(x.mT)
 
 
+def test_a_contig_has_two_names(genome: Genome) -> None:
+    found, other = (mutagenesis(small(), genome, (name, 500, 504), window=33) for name in ("chr1", "1"))
+    assert other.contig == "chr1"
+    assert other.llr.tobytes() == found.llr.tobytes()
+
+
 def test_loci_that_cannot_be(genome: Genome) -> None:
     with pytest.raises(ValueError, match="chr1:2990-3001 is not a range inside"):
         mutagenesis(small(), genome, ("chr1", 2990, 3001))
