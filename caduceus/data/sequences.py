@@ -64,7 +64,7 @@ def table_sequences(path: str | os.PathLike[str], column: str = "sequence") -> I
         FileNotFoundError: there is no such file. ValueError: it has no such column, no rows, or a row without
             sequence or with other letters than those of DNA.
     """
-    number = 0
+    count = 0
     with opened(path) as file, long_fields():
         head = file.readline()
         separator = "\t" if "\t" in head else ","
@@ -83,10 +83,11 @@ def table_sequences(path: str | os.PathLike[str], column: str = "sequence") -> I
                 sequence = row[at].strip()
                 if problem := other_letter(sequence):
                     raise ValueError(f"{path}: row {number}: {problem}")
+                count += 1
                 yield Named(str(number) if named is None else row[named], sequence)
         except csv.Error as error:
             raise ValueError(f"{path}: {error}") from error
-    if not number:
+    if not count:
         raise ValueError(f"{path} holds no rows below its header")
 
 
@@ -107,7 +108,7 @@ def bed_regions(bed: str | os.PathLike[str], genome: Genome) -> Iterator[Region]
     names = ContigNames(genome.contigs)
     count = 0
     for number, fields in regions(bed):
-        contig, start, end = names.find(fields[0]) or fields[0], int(fields[1]), int(fields[2])
+        contig, start, end = names.called(fields[0]), int(fields[1]), int(fields[2])
         try:
             genome.check(contig, start, end)
         except ValueError as error:

@@ -106,7 +106,7 @@ def _refuse(found: Survey, genome: Genome, most_mismatched: float) -> None:
 
 
 def _mismatch(record: Record, alt: str, judge: Judge) -> str:
-    contig = judge.names.find(record.contig) or record.contig
+    contig = judge.names.called(record.contig)
     start = record.position - 1
     here = judge.bases.fetch(contig, start, start + len(record.ref))
     return f"line {record.line}: {record.contig}:{record.position} {record.ref}>{alt}, the genome has {here}"

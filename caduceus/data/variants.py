@@ -96,6 +96,10 @@ class ContigNames:
             self.renamed[name] = found
         return found
 
+    def called(self, name: str) -> str:
+        """What the genome calls it, or the name as it is where the genome has no such contig."""
+        return self.find(name) or name
+
 
 def _bare(name: str) -> str:
     bare = name.lower().removeprefix("chr")

@@ -152,6 +152,6 @@ def mutagenesis(
     ('TAAA', (4, 4), [1.0, 1.0, 1.0, 1.0])
     """
     genome = fasta if isinstance(fasta, Genome) else Genome(fasta)
-    name, start, end = locus
-    contig = ContigNames(genome.contigs).find(name) or name
-    return Mapper(model, genome, window, tokens)(contig, start, end, gradient=gradient)
+    contig, start, end = locus
+    mapper = Mapper(model, genome, window, tokens)
+    return mapper(ContigNames(genome.contigs).called(contig), start, end, gradient=gradient)

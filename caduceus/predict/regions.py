@@ -171,9 +171,9 @@ def score_regions(
     genome = fasta if isinstance(fasta, Genome) else Genome(fasta)
     scorer, names = RegionScorer(model, genome, tiling), ContigNames(genome.contigs)
     found = []
-    for name, start, end in regions:
-        contig = names.find(name) or name
+    for given, start, end in regions:
+        contig = names.called(given)
         pieces = list(scorer(contig, start, end))
-        tracks = {track: np.concatenate([np.zeros(0), *(piece.tracks[track] for piece in pieces)]) for track in TRACKS}
+        tracks = {name: np.concatenate([np.zeros(0), *(piece.tracks[name] for piece in pieces)]) for name in TRACKS}
         found.append(Piece(contig, start, end, tracks))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from caduceus.train.bar import bytes_bar
@@ -26,5 +27,11 @@ def sha256(path: Path) -> str:
 
 def files_in(folder: Path) -> list[Path]:
     """The files of a folder and of those in it, such as a folder for each class, by name."""
-    found = {path.relative_to(folder).as_posix(): path for depth in ("*", "*/*") for path in folder.glob(depth)}
-    return [path for _, path in sorted(found.items()) if path.is_file()]
+    return sorted(
+        (path for path in held_in(folder) if path.is_file()), key=lambda path: path.relative_to(folder).as_posix()
+    )
+
+
+def held_in(path: Path) -> Iterator[Path]:
+    """A file; a folder, what is in it, and what is in its folders; nothing of what is gone."""
+    return (one for one in (path, *path.glob("*"), *path.glob("*/*")) if one.exists())

@@ -31,13 +31,13 @@ def join(runs: list[Path], out: Path) -> str:
     if out.resolve() in [run.resolve() for run in runs]:
         raise Refused(f"{out} is one of the shards, expected another folder for what they are together")
     ordered = _ordered(runs)
-    names = _names(ordered)
+    parts = _parts(ordered)
     out.mkdir(parents=True, exist_ok=True)
-    for name in names:
+    for name, paths in parts.items():
         with written_whole(out / name) as file:
-            for number, run in enumerate(ordered):
-                _append(file, run / name, first=number == 0, last=number == len(ordered) - 1)
-    return f"{len(ordered)} shards joined: " + ", ".join(str(out / name) for name in [*names, *_told(ordered, out)])
+            for number, (path, records) in enumerate(paths.items(), 1):
+                _append(file, path, 0 if number == 1 else records, last=number == len(paths))
+    return f"{len(ordered)} shards joined: " + ", ".join(str(out / name) for name in [*parts, *_told(ordered, out)])
 
 
 def _told(runs: list[Path], out: Path) -> tuple[str, str]:
@@ -57,16 +57,10 @@ def _told(runs: list[Path], out: Path) -> tuple[str, str]:
     return RESULTS, REPORT
 
 
-def _names(runs: list[Path]) -> list[str]:
-    """The files that each shard wrote."""
-    names = [name for name in json.loads((runs[0] / RESULTS).read_text(encoding="utf-8"))["outputs"] if name != REPORT]
-    for path in (run / name for run in runs for name in names):
-        if not path.is_file():
-            raise Refused(f"there is no {path}, which the run wrote; shards are joined as they were written")
-        if path.suffix == ".gz":
-            with path.open("rb") as shard:
-                _header_ends(path, shard, packed=True)
-    return names
+def _parts(runs: list[Path]) -> dict[str, dict[Path, int]]:
+    """Name of each output -> that of every shard, and where its records begin."""
+    outputs = json.loads((runs[0] / RESULTS).read_text(encoding="utf-8"))["outputs"]
+    return {name: {run / name: _header_ends(run / name) for run in runs} for name in outputs if name != REPORT}
 
 
 def _ordered(runs: list[Path]) -> list[Path]:
@@ -104,12 +98,10 @@ def _comparable(recipe: dict[str, Any], run: Path) -> dict[str, object]:
     return fields | {name: held["sha256"] for name, held in data.items()}
 
 
-def _append(file: BinaryIO, path: Path, first: bool, last: bool) -> None:
-    """Copy a shard: the header only of the first, the end mark of BGZF only of the last."""
-    packed = path.suffix == ".gz"
-    end = path.stat().st_size - (len(BGZF_END) if packed and not last else 0)
+def _append(file: BinaryIO, path: Path, begin: int, last: bool) -> None:
+    """Copy a shard from ``begin`` on, the end mark of BGZF only of the last."""
+    end = path.stat().st_size - (len(BGZF_END) if path.suffix == ".gz" and not last else 0)
     with path.open("rb") as shard:
-        begin = 0 if first else _header_ends(path, shard, packed)
         shard.seek(begin)
         while begin < end:
             piece = shard.read(min(_COPIED_AT_ONCE, end - begin))
@@ -117,18 +109,21 @@ def _append(file: BinaryIO, path: Path, first: bool, last: bool) -> None:
             begin += len(piece)
 
 
-def _header_ends(path: Path, shard: BinaryIO, packed: bool) -> int:
+def _header_ends(path: Path) -> int:
     """Where the records begin: what holds the header is in blocks of its own, however well they were deflated."""
+    if not path.is_file():
+        raise Refused(f"there is no {path}, which the run wrote; shards are joined as they were written")
     lines = [table_header()] if path.name == TABLE_FILE else [line + "\n" for line in VariantFile(path).header]
     size = len(as_bytes(lines, False))
-    if not packed:
+    if path.suffix != ".gz":
         return size
     end = 0
-    for start, length, _, held in BgzfBlocks(shard):
-        if size <= 0:
-            break
-        size -= held
-        end = start + length
+    with path.open("rb") as shard:
+        for start, length, _, held in BgzfBlocks(shard):
+            if size <= 0:
+                break
+            size -= held
+            end = start + length
     if size:
         raise Refused(
             f"{path} was packed anew, so that its records do not begin with a block; give it as it was written"

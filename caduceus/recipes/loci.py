@@ -69,7 +69,7 @@ def read_loci(written: Iterable[str], bed: str | None, genome: Genome) -> list[L
     for text in written:
         try:
             locus = parse_locus(text)
-            found.append(_inside(locus._replace(contig=names.find(locus.contig) or locus.contig), genome))
+            found.append(_inside(locus._replace(contig=names.called(locus.contig)), genome))
         except ValueError as error:
             errors.append(str(error))
     if bed:

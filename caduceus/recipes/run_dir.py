@@ -159,8 +159,9 @@ class RunFolder:
 
 def _changed_at(path: Path) -> float:
     """When the file, or a file of the folder, was last written, put there or taken away; 0 for what is gone."""
-    held = [path, *path.glob("*"), *path.glob("*/*")]
-    return max((max(one.stat().st_mtime, one.stat().st_ctime) for one in held if one.exists()), default=0.0)
+    from caduceus.recipes.digest import held_in
+
+    return max((max(one.stat().st_mtime, one.stat().st_ctime) for one in held_in(path)), default=0.0)
 
 
 def json_text(value: dict[str, Any]) -> str:

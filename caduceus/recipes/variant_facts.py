@@ -22,7 +22,7 @@ class SplitOf:
             for number, split in enumerate(SPLITS):
                 chosen = (intervals.contig == code) & (intervals.split == number)
                 ranges = intervals.start[chosen], intervals.end[chosen]
-                self._ranges[names.find(contig) or contig, split] = ranges
+                self._ranges[names.called(contig), split] = ranges
 
     def __call__(self, allele: Allele) -> str:
         start, end = np.array([allele.start]), np.array([allele.end])

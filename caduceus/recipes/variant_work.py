@@ -93,7 +93,7 @@ class Work:
     def _vcf_line(self, record: Record, values: list[Values]) -> str:
         """Contigs of a VCF stay as they are written; a table becomes a VCF of the genome's."""
         if not self.file.is_vcf:
-            record = record._replace(contig=self.judge.names.find(record.contig) or record.contig)
+            record = record._replace(contig=self.judge.names.called(record.contig))
         return vcf_line(record, values, self.file.is_vcf)
 
     def _columns(self, alleles: list[Allele]) -> list[dict[str, float]]:

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 import caduceus
 from caduceus import parts
+from caduceus.recipes import tuning_figures, tuning_report
+from caduceus.recipes.tuning_figures import Mark
 
 SPEC = {
     "embedding": {"kind": "embedding", "d_model": 8},
@@ -52,3 +55,13 @@ def results() -> dict[str, Any]:
     """Of the one run, which is finished."""
     found: dict[str, Any] = json.loads((run_folder() / "results.json").read_text())
     return found
+
+
+def marks_drawn(monkeypatch: pytest.MonkeyPatch) -> list[Mark]:
+    """What is drawn of the scores from now on, in place of any picture."""
+    drawn: list[Mark] = []
+    monkeypatch.setattr(tuning_report, "find_spec", lambda name: object())
+    monkeypatch.setattr(tuning_figures, "marks", lambda marks, *_, **__: drawn.extend(marks) or "")
+    for name in ("learning", "decisions"):
+        monkeypatch.setattr(tuning_figures, name, lambda *_: "")
+    return drawn

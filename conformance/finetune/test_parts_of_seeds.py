@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from caduceus.conformance.data.fasta_files import random_sequence
-from caduceus.conformance.finetune.small_runs import run_folder, write_recipe
+from caduceus.conformance.finetune.small_runs import marks_drawn, run_folder, write_recipe
 from caduceus.data.holding_out import hold_out
-from caduceus.recipes import tuning_figures, tuning_job, tuning_report
+from caduceus.recipes import tuning_job
 from caduceus.recipes.__main__ import main
 from caduceus.recipes.tuning_data import read_task
-from caduceus.recipes.tuning_figures import Mark
 from caduceus.recipes.tuning_job import Outcome
 from caduceus.recipes.tuning_task import TaskFiles
 
@@ -103,11 +102,7 @@ def test_a_validation_score_that_is_not_defined_is_null_and_worse_than_any() -> 
 
 @pytest.mark.usefixtures("answered")
 def test_averages_over_batches_are_drawn_beside_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Mark] = []
-    monkeypatch.setattr(tuning_report, "find_spec", lambda name: object())
-    monkeypatch.setattr(tuning_figures, "marks", lambda marks, *_, **__: drawn.extend(marks) or "")
-    for name in ("learning", "decisions"):
-        monkeypatch.setattr(tuning_figures, name, lambda *_: "")
+    drawn = marks_drawn(monkeypatch)
     for split in ("train", "test"):
         text = Path(f"{split}.csv").read_text().replace("poor", "0").replace("rich", "1").replace("y\n", "label\n", 1)
         Path("nt/H3").mkdir(parents=True, exist_ok=True)

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from caduceus.conformance.finetune.small_runs import run_folder, write_model, write_recipe
+from caduceus.conformance.finetune.small_runs import marks_drawn, run_folder, write_model, write_recipe
 from caduceus.evaluate.calibration import calibration
 from caduceus.evaluate.metrics import Predictions
 from caduceus.recipes import tuning_board, tuning_figures, tuning_job, tuning_report
 from caduceus.recipes.__main__ import main
-from caduceus.recipes.tuning_figures import Mark
 from caduceus.recipes.tuning_job import Outcome
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -86,11 +85,7 @@ def _truth() -> np.ndarray:
 
 @pytest.mark.usefixtures("answered")
 def test_published_scores_that_cannot_be_compared_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Mark] = []
-    monkeypatch.setattr(tuning_report, "find_spec", lambda name: object())
-    monkeypatch.setattr(tuning_figures, "marks", lambda rows, *_, **__: drawn.extend(rows) or "")
-    for name in ("learning", "decisions"):
-        monkeypatch.setattr(tuning_figures, name, lambda *_: "")
+    drawn = marks_drawn(monkeypatch)
     for split, source in (("train", "train.csv"), ("dev", "test.csv"), ("test", "test.csv")):
         Path("gue/tf_2").mkdir(parents=True, exist_ok=True)
         Path(f"gue/tf_2/{split}.csv").write_text(Path(source).read_text().replace("y\n", "label\n"))

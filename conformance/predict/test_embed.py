@@ -132,6 +132,7 @@ def test_sequences_from_files(folder: Path, genome: Genome) -> None:
         ("sequence,name\nACGT,a\nAC-T,b\n", table_sequences, "row 2: '-' at base 3 is no letter of DNA"),
         ("sequence,name\nACGT\n", table_sequences, "row 1 has no name"),
         ("sequence\n", table_sequences, "holds no rows below its header"),
+        ("sequence\n\n\n", table_sequences, "holds no rows below its header"),
     ],
 )
 def test_files_without_sequences(folder: Path, text: str, read: object, message: str) -> None:
