@@ -12,6 +12,7 @@ from Bio.Seq import reverse_complement
 from caduceus.data.genome import Genome
 from caduceus.data.labels import ClassOrder, class_order
 from caduceus.data.tables import Table, read_table
+from caduceus.data.variants import ContigNames
 
 COORDINATES = ("region", "start", "end", "strand")
 
@@ -51,7 +52,7 @@ def from_coordinates(
 ) -> Table:
     """The same rows with ``sequence`` cut from ``genome``: [start, end) from 0, the reverse complement for strand "-".
 
-    A contig is found with and without ``chr``, the way UCSC and Ensembl name the same one. Sequences are in upper case.
+    A contig is found by either of its names, as `ContigNames` has them. Sequences are in upper case.
 
     Args:
         columns: names of contig, start, end and strand; a strand of "" or "." counts as "+".
@@ -61,11 +62,11 @@ def from_coordinates(
         ValueError: a cell is no such thing, a range lies outside its contig, or no row is left.
     """
     names = [table.column(name, "coordinates") for name in columns]
-    contigs = {contig.removeprefix("chr"): contig for contig in genome.contigs}
+    contigs = ContigNames(genome.contigs)
     sequences: list[str] = []
     kept: list[int] = []
     for row, (contig, *place) in enumerate(zip(*(table.columns[name] for name in names), strict=True)):
-        known = contigs.get(contig.removeprefix("chr"))
+        known = contigs.find(contig)
         if known is None and partial:
             continue
         start, end = (_whole(table, row, name, text) for name, text in zip(names[1:3], place, strict=False))

@@ -7,6 +7,7 @@ from typing import Any
 
 from caduceus.recipes.ablation import Ablation, parameters
 from caduceus.recipes.ablation_report import report
+from caduceus.recipes.asking import needed
 from caduceus.recipes.confidence import mean_interval
 from caduceus.recipes.environment import environment
 from caduceus.recipes.prepare import prepared_model, read_data
@@ -23,6 +24,7 @@ from caduceus.train.refreshing import tried
 
 def run(recipe: Ablation, folder: RunFolder) -> Results:
     """Do what is left of it, into ``folder``; the report is made anew after each run."""
+    needed("scipy.stats", "evaluate")
     first = recipe.recipe(next(iter(recipe.members)), recipe.seeds[0])
     now = environment(first, first.files(), world_size(first))
     folder.refuse_other_files(now["data"])
@@ -44,6 +46,7 @@ def run(recipe: Ablation, folder: RunFolder) -> Results:
 
 def check(recipe: Ablation) -> None:
     """Do everything short of training, for every member, and print it."""
+    needed("scipy.stats", "evaluate")
     seconds = 0.0
     for member in recipe.members:
         own = recipe.recipe(member, recipe.seeds[0])

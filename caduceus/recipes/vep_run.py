@@ -74,6 +74,7 @@ def _results(work: Work, folder: RunFolder, progress: Progress) -> Results:
         "protocol": work.recipe.protocol,
         "alleles": len(work.alleles),
         "rows": work.rows(),
+        "test_variants_in_training": work.seen(),
         "not_scored": dict(sorted(work.left_out.items())),
         "renamed": work.survey.renamed,
         "buckets": buckets,
@@ -91,4 +92,6 @@ def _announced(recipe: VepEqtl, files: dict[str, str]) -> Work:
     for word, count in work.left_out.items():
         if word in REASONS:
             say(f"data   {count:,} rows not: {REASONS[word]}")
+    if seen := work.seen():
+        say(f"data   {seen:,} variants of test rows are in rows for training or validation too")
     return work

@@ -70,6 +70,11 @@ class Work:
         """How many are in each split."""
         return {name: int((self.split == SPLITS.index(name)).sum()) for name in SPLITS}
 
+    def seen(self) -> int:
+        """Variants of test rows that rows for training or validation hold too: a split of the table may share them."""
+        tested, read = (self.allele[np.isin(self.split, splits)] for splits in ([TEST], [TRAIN, VALID]))
+        return len(np.intersect1d(tested, read))
+
     def test_contigs(self) -> set[str]:
         """Contigs of the test rows, without the chr that some write before them."""
         return {self.snps.records[i].contig.removeprefix("chr") for i in np.flatnonzero(self.split == TEST)}

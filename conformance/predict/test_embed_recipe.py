@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import caduceus
 from caduceus.conformance.data.fasta_files import random_sequence
 from caduceus.conformance.predict.conftest import CONTIGS
 from caduceus.conformance.predict.models import small
+from caduceus.conformance.uninstalled import uninstall
 from caduceus.data import table_sequences
 from caduceus.predict import embed
 from caduceus.recipes import embed_sequences
@@ -97,14 +97,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
 
 
 def test_a_missing_package_is_named_before_any_work(folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = importlib.import_module
-
-    def without_arrow(name: str, *rest: Any) -> Any:
-        if name.startswith("pyarrow"):
-            raise ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow")
-        return original(name, *rest)
-
-    monkeypatch.setattr(importlib, "import_module", without_arrow)
+    uninstall(monkeypatch, "pyarrow")
     (folder / "s.csv").write_text("sequence\nACGT\n")
     assert run("out", "table=s.csv") == 2
     assert "pip install 'caduceus[predict]'" in capsys.readouterr().err

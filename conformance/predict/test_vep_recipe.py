@@ -338,6 +338,22 @@ def test_a_bucket_with_one_label_is_left_out_and_the_others_are_scored(folder: P
     assert f"nothing to say: {problem}" in capsys.readouterr().out
 
 
+def test_variants_that_a_split_shares_are_counted(folder: Path, capsys: Any) -> None:
+    rows = [f"{row},{'test' if row.startswith('chr9') else 'train'}" for row in planted()]
+    tested = [row for row in rows if row.endswith("test")]
+    shared = [row.replace(",test", ",train") for row in tested[:3]]
+    write_planted(folder, [*rows, *shared])
+    text = (folder / "eqtl.csv").read_text()
+    (folder / "eqtl.csv").write_text(text.replace(HEADER, f"{HEADER},split", 1))
+    assert run("out", "controls.untrained=false") == 0
+    assert results("out")["test_variants_in_training"] == 3
+    assert "3 variants of test rows are in rows for training" in capsys.readouterr().out
+    write_planted(folder)
+    assert run("whole", "controls.untrained=false") == 0
+    assert results("whole")["test_variants_in_training"] == 0
+    assert "in rows for training" not in capsys.readouterr().out
+
+
 def test_checking_writes_nothing(folder: Path, capsys: Any) -> None:
     write_planted(folder)
     before = sorted(folder.rglob("*"))

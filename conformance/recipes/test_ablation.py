@@ -13,9 +13,10 @@ import yaml
 
 import caduceus
 from caduceus.conformance.recipes.conftest import Recipes
+from caduceus.conformance.uninstalled import uninstall
 from caduceus.recipes import ablate, ablation_report, report
 from caduceus.recipes.ablation import Ablation, parameters
-from caduceus.recipes.confidence import mean_interval, t_quantile
+from caduceus.recipes.confidence import mean_interval
 from caduceus.recipes.find import find
 from caduceus.recipes.load import load
 from caduceus.recipes.pretraining import Pretraining
@@ -178,12 +179,24 @@ def test_parameters_are_those_of_the_built_model() -> None:
     assert parameters(spec) == sum(p.numel() for p in caduceus.build(spec, backend="torch").parameters()) == 32_704
 
 
-@pytest.mark.parametrize(("degrees", "expected"), [(1, 12.7062), (2, 4.3027), (4, 2.7764), (9, 2.2622), (30, 2.0423)])
-def test_quantiles_are_those_of_the_tables(degrees: int, expected: float) -> None:
-    assert t_quantile(0.975, degrees) == pytest.approx(expected, abs=5e-5)
+def test_an_interval_is_students() -> None:
+    """Of three values, two degrees of freedom: 4.3027 in the tables."""
+    found = mean_interval([1.5, 1.7, 1.9])
+    assert found.mean == pytest.approx(1.7)
+    assert (found.low, found.high) == pytest.approx(
+        (1.7 - 4.3027 * 0.2 / 3**0.5, 1.7 + 4.3027 * 0.2 / 3**0.5), abs=1e-5
+    )
 
 
 def test_one_repetition_has_no_interval() -> None:
     assert mean_interval([1.5]) == (1.5, None, None)
-    with pytest.raises(ValueError, match=r"probability is 0\.5"):
-        t_quantile(0.5, 2)
+
+
+@pytest.mark.parametrize("verb", ["check", "run"])
+def test_what_the_intervals_need_is_asked_for_before_anything_is_trained(
+    question: Recipes, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    uninstall(monkeypatch, "scipy")
+    assert question(verb, "question", *(["--out", "out"] if verb == "run" else [])) == 2
+    assert "pip install 'caduceus[evaluate]'" in capsys.readouterr().err
+    assert not (folder / "out" / "runs").exists()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import yaml
 from caduceus.backends.cpu.library import LibraryUnusable
 from caduceus.conformance.examples.dilated_conv import DilatedConv
 from caduceus.conformance.recipes.bench_examples import WRONG
+from caduceus.conformance.uninstalled import uninstall
 from caduceus.recipes import bench_run
 from caduceus.recipes.__main__ import main
 from caduceus.recipes.find import find
@@ -49,18 +48,6 @@ def tiny_bench(folder: Path) -> Path:
 
 def run(path: Path, *options: str) -> int:
     return main(["run", str(path), "--out", "out", *(word for option in options for word in ("--set", option))])
-
-
-def uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    """As if the package were not installed, whether it is or not."""
-    find_spec = PathFinder.find_spec
-
-    def without(name: str, *where: Any) -> ModuleSpec | None:
-        return None if name.partition(".")[0] == package else find_spec(name, *where)
-
-    monkeypatch.setattr(PathFinder, "find_spec", without)
-    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
-        monkeypatch.delitem(sys.modules, name)
 
 
 def rows_of(results: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
