@@ -38,6 +38,7 @@ CATALOGUE: dict[str, Spec] = {
     "ps-tracks": _model("ps", TRACKS, BOTH, residual_in_fp32=True),
     "ps-vector": _model("ps", VECTOR, BOTH),
     "ps-vector-last": _model("ps", VECTOR.model_copy(update={"pooling": "last"}), FORWARD),
+    "ps-vector-centre": _model("ps", VECTOR.model_copy(update={"pooling": "centre"}), BIASED),
     "ps-features": _model("ps", None, BOTH),
     "ps-cross_strand": _model("ps", parts.MaskedLM(), BOTH, parts.CrossStrand(), BOTH),
     "ps-embedding": _model("ps", TRACKS),

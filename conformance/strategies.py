@@ -21,7 +21,7 @@ seeds = st.integers(0, 2**32 - 1)
 lengths = st.integers(1, 3) | st.sampled_from([5, 7, 11, 13]) | st.integers(4, 12)
 batches = st.integers(1, 3)
 directions = st.sampled_from(["forward", "reverse"])
-poolings = st.sampled_from(["mean", "max", "first", "last"])
+poolings = st.sampled_from(["mean", "max", "first", "last", "centre"])
 
 mambas = st.builds(
     parts.Mamba,

@@ -88,7 +88,7 @@ def test_pooling_leaves_out_what_is_masked(subject: Subject, pooling: str) -> No
     np.testing.assert_allclose(answer(model, IDS, MASK)[0], expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "first", "last"])
+@pytest.mark.parametrize("pooling", ["mean", "max", "first", "last", "centre"])
 def test_a_row_with_no_valid_position_pools_to_0(subject: Subject, pooling: str) -> None:
     for head in (parts.SequenceClassifier(pooling=pooling), parts.VectorHead(stranded=1, bias=False, pooling=pooling)):
         assert not answer(case(subject, head), IDS, np.zeros_like(MASK)).any()

@@ -25,7 +25,8 @@ def pool(x: Array, mask: Array | None, how: str) -> Array:
     """One value (B, C) of the valid positions of x (B, L, C); zeros for a row that has none.
 
     Args:
-        how: mean, max (position by the real part), first or last valid position, in the order of x.
+        how: mean, max (position by the real part), first, last or centre: the middle valid position, in the order of
+            x, of an even number the mean of both.
     """
     batch, length, channels = x.shape
     out = np.zeros((batch, channels), x.dtype)
@@ -38,6 +39,8 @@ def pool(x: Array, mask: Array | None, how: str) -> Array:
             out[b] = row.sum(axis=0) / len(valid)
         elif how == "max":
             out[b] = row[row.real.argmax(axis=0), np.arange(channels)]
+        elif how == "centre":
+            out[b] = (row[(len(valid) - 1) // 2] + row[len(valid) // 2]) / 2
         else:
             out[b] = row[{"first": 0, "last": -1}[how]]
     return out

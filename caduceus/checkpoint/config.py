@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from caduceus.alphabet import TOKENS, Alphabet, dna
 from caduceus.parts import BiMamba, Embedding, Mamba, MaskedLM, Model, Norm, SequenceClassifier
-from caduceus.parts.heads import Head, Pooling, ProblemType
+from caduceus.parts.heads import Head, ProblemType
 
+# Of the authors' classifier; ours pools the centre too.
+PublishedPooling = Literal["mean", "max", "first", "last"]
 _STRATEGY: dict[str | None, Literal["add", "multiply"]] = {None: "add", "add": "add", "ew_multiply": "multiply"}
 CELL_FIELDS = tuple(name for name in Mamba.model_fields if name not in ("d_model", "direction"))
 
@@ -62,7 +64,7 @@ class Config(BaseModel):
     num_labels: int | None = Field(default=None, gt=0)
     id2label: dict[Any, Any] | None = None
     problem_type: ProblemType | None = None
-    pooling_strategy: Pooling = "mean"
+    pooling_strategy: PublishedPooling = "mean"
     conjoin_train: bool = False
     conjoin_eval: bool = False
     equivariance: Literal["none"] | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
-from caduceus.checkpoint.config import CELL_FIELDS, default_n_as
+from caduceus.checkpoint.config import CELL_FIELDS, PublishedPooling, default_n_as
 from caduceus.checkpoint.refusals import refuse, the_embedding, the_mixer
 from caduceus.parts import BiMamba, MaskedLM, Model, SequenceClassifier
 
@@ -75,6 +75,8 @@ def _head_fields(spec: Model) -> dict[str, Any]:
         refuse("head", head.kind_name, "masked_lm, sequence_classifier or none")
     if head.bias:
         refuse("head.bias", True, "False: the official classifier has none")
+    if head.pooling not in get_args(PublishedPooling):
+        refuse("head.pooling", head.pooling, ", ".join(get_args(PublishedPooling)))
     labels = {i: f"LABEL_{i}" for i in range(head.num_labels)}
     named = {"id2label": labels, "label2id": {name: i for i, name in labels.items()}} if head.num_labels != 2 else {}
     return {

@@ -19,7 +19,7 @@ from caduceus.spec import Role, Spec
 from caduceus.symmetry import Rep, Space, Track, Vector, permutation, signed, token_rep, trivial
 from caduceus.weights import Constant, Normal, Weight, Weights
 
-Pooling = Literal["mean", "max", "first", "last"]
+Pooling = Literal["mean", "max", "first", "last", "centre"]
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -75,7 +75,8 @@ class SequenceClassifier(Head, kind="sequence_classifier"):
 
     Attributes:
         num_labels: classes, or regression targets.
-        pooling: mean, max, first or last valid position of each strand.
+        pooling: mean, max, first, last or centre of the valid positions of each strand; centre is the middle one, of an
+            even number the mean of both: for sequences that were cut around a site.
         bias: the published classifier has none; the authors' fine-tuning has one.
         problem_type: which loss belongs to it; None if open.
         conjoin: for plain models: when to run the sequence and its reverse complement and average: none, eval (outside

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from caduceus.alphabet import PAD, N, encode
-from caduceus.nn.pool import pool
+from caduceus.nn.pool import near_the_middle, pool
 from caduceus.predict.layers import Layers
 from caduceus.predict.models import inner_spec, uses_masks
 from caduceus.predict.passes import TOKENS
@@ -95,14 +95,9 @@ class Embedder:
         return [self._joined(each) for each in pooled.float().cpu().numpy()]
 
     def _pooled(self, x: Tensor, mask: Tensor) -> Tensor:
-        if self.pooling in ("mean", "max"):
-            return pool(x, self.pooling, mask)
-        reach = 0 if self.pooling == "centre" else self.radius
-        positions = torch.arange(x.shape[1], device=x.device)
-        begin, length = mask.int().argmax(1), mask.sum(1)
-        low, high = begin + (length - 1) // 2 - reach, begin + length // 2 + reach
-        near = (positions >= low[:, None]) & (positions <= high[:, None])
-        return pool(x, "mean", mask & near)
+        if self.pooling == "window":
+            return pool(x, "mean", near_the_middle(mask, self.radius))
+        return pool(x, self.pooling, mask)
 
     def _joined(self, pair: np.ndarray) -> np.ndarray:
         if self.strands == "both":

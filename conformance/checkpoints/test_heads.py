@@ -152,7 +152,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (parts.MaskedLM(), {"pooling": "max"}, "pooling: for a classifier, but what is loaded is a masked_lm head"),
     (parts.MaskedLM(), {"task": "backbone", "num_labels": 3}, "num_labels: for a classifier, .* has no head"),
     (CLASSIFIER, {"task": "regression"}, "task is 'regression', expected one of masked_lm, classification"),
-    (CLASSIFIER, {"pooling": "median"}, "pooling is 'median', expected one of mean, max, first, last"),
+    (CLASSIFIER, {"pooling": "median"}, "pooling is 'median', expected one of mean, max, first, last, centre"),
     (CLASSIFIER, {"conjoin": "sometimes"}, "conjoin is 'sometimes', expected one of none, eval, always"),
     (CLASSIFIER, {"head": "fresh"}, "head is 'fresh', expected 'strict' or 'new'"),
     (parts.MaskedLM(), {"head": "new", "task": "masked_lm"}, "head='new' makes a classifier"),

@@ -31,6 +31,10 @@ UNOFFICIAL: dict[str, tuple[Any, str]] = {
     ),
     "track": (small(head=parts.TrackHead(invariant=1)), "head is track_head"),
     "vector": (small("ph", head=parts.VectorHead(invariant=1)), "head is vector_head"),
+    "pooling": (
+        small("ph", head=parts.SequenceClassifier(pooling="centre")),
+        r"head\.pooling is centre.*mean, max, first, last",
+    ),
     "bias": (small("ph", head=parts.SequenceClassifier(bias=True)), r"head\.bias is True"),
     "ps untied": (small_lm(head=parts.MaskedLM(tie="none")), r"head\.tie is none.*expected embedding"),
     "ps untied, odd": (small_lm(layers=3, head=parts.MaskedLM(tie="none")), r"head\.tie is none.*expected embedding"),

@@ -24,10 +24,11 @@ COMPARED = (
     "ps-tracks",
     "ps-vector",
     "ps-vector-last",
+    "ps-vector-centre",
     "ph-conjoined-eval",
     "average-vector",
 )
-POOLING = ("ps-classifier-mean", "ps-classifier-max", "ps-vector", "ps-vector-last")
+POOLING = ("ps-classifier-mean", "ps-classifier-max", "ps-vector", "ps-vector-last", "ps-vector-centre")
 
 
 def model_values() -> Iterator[bool]:

@@ -37,6 +37,13 @@ MUTANTS = (
         missed_by=("equivariance",),
     ),
     Mutant(
+        "pooling: of two positions in the middle, the second alone",
+        "caduceus.nn.pool:near_the_middle",
+        ("(count - 1) // 2", "count // 2"),
+        killers=("model values under masks",),
+        missed_by=("equivariance",),
+    ),
+    Mutant(
         "pooling: the mean is a sum",
         "caduceus.nn.pool:pool",
         ("/ mask.sum(1, keepdim=True).clamp(min=1)", ""),

@@ -88,6 +88,12 @@ MUTANTS = (
         killers=("padding", "model values under masks"),
     ),
     Mutant(
+        "pooling: the centre counts masked positions",
+        "caduceus.nn.pool:near_the_middle",
+        ("mask.sum(1, keepdim=True)", "torch.full_like(mask[:, :1], mask.shape[1], dtype=torch.int64)"),
+        killers=("padding", "model values under masks"),
+    ),
+    Mutant(
         "pooling: a row without valid positions pools something",
         "caduceus.nn.pool:pool",
         ("pooled.where(mask.any(1, keepdim=True), torch.zeros_like(pooled))", "pooled"),

@@ -48,7 +48,7 @@ def test_padding_changes_nothing(
     assert not y[~inside].any()
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "first", "last"])
+@pytest.mark.parametrize("pooling", ["mean", "max", "first", "last", "centre"])
 @given(length=st.integers(1, 9), seed=seeds)
 def test_pooling_sees_valid_positions_of_each_strand_in_its_own_order(pooling: str, length: int, seed: int) -> None:
     spec = model_spec().model_copy(update={"head": parts.VectorHead(invariant=2, pooling=pooling, bias=False)})
@@ -58,13 +58,21 @@ def test_pooling_sees_valid_positions_of_each_strand_in_its_own_order(pooling: s
     y = model(ids, mask)
     for b in range(len(ids)):
         strands = features[b, 0, mask[b]], features[b, 1, mask[b, ::-1]]
+        middle = slice((mask[b].sum() - 1) // 2, mask[b].sum() // 2 + 1)
         pooled = [
-            {"mean": s.mean(axis=0), "max": s.max(axis=0), "first": s[0], "last": s[-1]}[pooling] for s in strands
+            {
+                "mean": s.mean(axis=0),
+                "max": s.max(axis=0),
+                "first": s[0],
+                "last": s[-1],
+                "centre": s[middle].mean(axis=0),
+            }[pooling]
+            for s in strands
         ]
         np.testing.assert_allclose(y[b], W @ (pooled[0] + pooled[1]) / 2, **CLOSE)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "first", "last"])
+@pytest.mark.parametrize("pooling", ["mean", "max", "first", "last", "centre"])
 def test_a_row_without_valid_positions_pools_to_zero(pooling: str) -> None:
     head = parts.VectorHead(invariant=1, signed=1, pooling=pooling)
     spec = model_spec().model_copy(update={"head": head})
