@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from caduceus import check, losses, parts, zoo
+    from caduceus import check, losses, parts, predict, zoo
     from caduceus.alphabet import decode, encode
     from caduceus.backends.registry import BackendInfo, available_backends, get_backend
     from caduceus.checkpoint import load_pretrained, official_state, save_pretrained
@@ -36,7 +36,7 @@ _HOME = {
     "official_state": "caduceus.checkpoint",
     "save_pretrained": "caduceus.checkpoint",
 }
-_MODULES = ("check", "losses", "parts", "zoo")
+_MODULES = ("check", "losses", "parts", "predict", "zoo")
 
 __all__ = [
     "BackendInfo",
@@ -51,6 +51,7 @@ __all__ = [
     "losses",
     "official_state",
     "parts",
+    "predict",
     "save_pretrained",
     "zoo",
 ]
@@ -68,4 +69,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*__all__, "__version__"])

@@ -30,6 +30,9 @@ def equivariance_error(
     Returns:
         0.0 for an equivariant model; NaN in an output counts as infinite.
 
+    Raises:
+        TypeError: the model has no spaces. ValueError: there is nothing to compare.
+
     >>> import caduceus
     >>> from caduceus import parts
     >>> plain = parts.Model(equivariance="none", embedding=parts.Embedding(d_model=8), mixers=[parts.Mamba()])
@@ -40,6 +43,8 @@ def equivariance_error(
         raise TypeError(
             f"{model!r} has no space_in and space_out (caduceus.symmetry.Space), which say what rc is on it"
         )
+    if not lengths or n < 1 or batch < 1:
+        raise ValueError(f"lengths are {lengths}, n {n} and batch {batch}: nothing would be compared")
     rng = np.random.default_rng(seed)
     worst = 0.0
     with _evaluating(model):

@@ -60,7 +60,8 @@ def build(
     (1, 4, 16)
     """
     if not isinstance(spec, Model | Symmetrize):
-        raise TypeError(f"build expects a parts.Model or parts.Symmetrize, got {type(spec).__name__}")
+        hint = "; caduceus.zoo.spec and caduceus.load_spec give the spec of a name and of a file"
+        raise TypeError(f"build expects a parts.Model or parts.Symmetrize, got {type(spec).__name__}{hint}")
     kernels = get_backend(backend, device=str(device or "cpu").partition(":")[0], dtype=_dtype_name(dtype or "float32"))
     if kernels.name == "reference":
         if checkpoint_activations:

@@ -52,6 +52,10 @@ class Scan(Protocol):
 class Backend(Protocol):
     """A supplier of kernels. `name` is what `build(backend=...)` takes; `dtypes` are those it computes in, by name.
 
+    A kernel refuses shapes that do not fit, those that would broadcast too, by the checks of `caduceus.shapes`: a
+    ValueError such as ``dt_bias has shape (1,), expected (8,)``. What its arguments hold where masked, NaN too, changes
+    no output at valid positions.
+
     A backend whose kernels have second derivatives says so with an attribute ``twice_differentiable = True``, one whose
     kernels torch.compile takes whole with ``compiles = True``.
     """

@@ -70,7 +70,7 @@ def classification(logits: Tensor, labels: Tensor, problem_type: str) -> Tensor:
             ``multi_label_classification``; (B, classes), or (B,) with one label, for ``regression``.
 
     Raises:
-        ValueError: the problem type is unknown or the shapes do not fit it.
+        ValueError: the problem type is unknown, or the shapes or the labels do not fit it.
     """
     logits = _tensor(logits)
     labels = _tensor(labels, logits.device)
@@ -79,7 +79,10 @@ def classification(logits: Tensor, labels: Tensor, problem_type: str) -> Tensor:
         return wide.sum()
     if problem_type == "single_label_classification":
         _expect(labels, (logits.shape[0],), problem_type)
-        return F.cross_entropy(wide, labels.long())
+        ids = labels.long()
+        if (wrong := labels[(ids != labels) | (ids < 0) | (ids >= logits.shape[1])]).numel():
+            raise ValueError(f"labels hold {wrong[0].item()}, expected whole numbers from 0 to {logits.shape[1] - 1}")
+        return F.cross_entropy(wide, ids)
     if problem_type == "multi_label_classification":
         _expect(labels, tuple(logits.shape), problem_type)
         return F.binary_cross_entropy_with_logits(wide, labels.to(wide.dtype))

@@ -11,9 +11,10 @@ A third party's mixer is a class in any importable file:
         def module(self, backend):                 # backend: caduceus.interfaces.Backend
             return MyTorchModule(self.d_model, self.width)   # forward(x, mask=None), x (B, L, C), one strand
 
-`self.d_model` is the number of channels of one strand, filled in by the model that holds the part. Where a mask
-(B, L) is False, x is 0 and what forward returns is put to 0; what it returns elsewhere must not depend on what stands
-there. A part that cannot promise this declares ``uses_mask = False``. With a method
+`self.d_model` is the number of channels of one strand, filled in by the model that holds the part. What forward
+returns has the shape of x. Where a mask (B, L) is False it is put to 0, and what it is elsewhere must not depend on
+what x holds there, which may be anything, NaN too: `torch.where` and `masked_fill` leave it out, a product with the
+mask does not (0 times NaN is NaN). A part that cannot promise this declares ``uses_mask = False``. With a method
 
         def reference(self):                       # f(weights, x, mask=None) -> y in NumPy
             return my_numpy_function               # weights: dict of the module's arrays by their names in it
@@ -58,9 +59,13 @@ class Spec(BaseModel):
 
     def __init_subclass__(cls, kind: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.kind_name = kind or f"{cls.__module__}:{cls.__qualname__}"
-        if kind is not None:
-            _kinds[kind] = cls
+        cls.kind_name = kind or _path(cls)
+        if kind is None:
+            return
+        # A module that is loaded again brings the same class again.
+        if kind in _kinds and _path(_kinds[kind]) != _path(cls):
+            raise ValueError(f"kind {kind!r} of {_path(cls)} is taken by {_path(_kinds[kind])}; give another name")
+        _kinds[kind] = cls
 
     @model_validator(mode="before")
     @classmethod
@@ -111,6 +116,10 @@ class Spec(BaseModel):
     def to_yaml(self) -> str:
         """The spec as YAML text; `load_spec` reads it back to an equal spec."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False)
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def find_kind(kind: Any) -> type[Spec]:

@@ -101,9 +101,16 @@ class Case:
     def __str__(self) -> str:
         return f"the given model, {self.dtype}" if self.subject is None else str(self.subject)
 
+    @property
+    def backend(self) -> Any:
+        """What the model computes with."""
+        if self.subject is not None:
+            return self.subject.backend
+        return self.built.backend if hasattr(self.built, "backend") else caduceus.get_backend("reference")
+
     def other(self, spec: Spec, weights: Mapping[str, Any]) -> Any:
         """Another model on the same backend."""
-        return (self.subject or Subject(caduceus.get_backend("torch"), self.dtype)).build(spec, weights)
+        return (self.subject or Subject(self.backend, self.dtype, device_of(self.built))).build(spec, weights)
 
 
 def _moved(rng: np.random.Generator, x: Array) -> Array:
@@ -115,6 +122,12 @@ def dtype_of(model: Any) -> str:
     if not hasattr(model, "parameters"):
         return "float64"
     return str(next(iter(model.parameters()), torch.zeros(())).dtype).removeprefix("torch.")
+
+
+def device_of(model: Any) -> str:
+    """Where a model is."""
+    parameter = next(model.parameters(), None) if hasattr(model, "parameters") else None
+    return "cpu" if parameter is None else str(parameter.device)
 
 
 def answer(model: Any, ids: Array, mask: Any = None) -> Array:

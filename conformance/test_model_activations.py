@@ -18,14 +18,14 @@ from caduceus.spec import Spec
 Hold = Callable[..., None]
 
 
-def test_the_same_bits(compared: Case, hold: Hold) -> None:
-    hold(activations.check_checkpointing, compared, inputs.random_ids(0, compared.spec.space_in, 2, 9))
+def test_the_same_bits(learning: Case, hold: Hold) -> None:
+    hold(activations.check_checkpointing, learning, inputs.random_ids(0, learning.spec.space_in, 2, 9))
 
 
 @pytest.mark.models("masked")
-def test_the_same_bits_under_a_mask(compared: Case, hold: Hold) -> None:
-    ids = inputs.random_ids(1, compared.spec.space_in, 3, 9)
-    hold(activations.check_checkpointing, compared, ids, inputs.random_mask(1, 3, 9))
+def test_the_same_bits_under_a_mask(learning: Case, hold: Hold) -> None:
+    ids = inputs.random_ids(1, learning.spec.space_in, 3, 9)
+    hold(activations.check_checkpointing, learning, ids, inputs.random_mask(1, 3, 9))
 
 
 class Noise(torch.nn.Module):

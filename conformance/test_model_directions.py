@@ -33,9 +33,8 @@ def test_tokens_that_are_their_own_complement(case: Case, hold: Hold, token: int
 
 
 def test_saved_and_loaded(case: Case, hold: Hold, tmp_path: Path) -> None:
-    backend = "auto" if case.subject is None else case.subject.backend
     ids = inputs.random_ids(0, case.spec.space_in, 2, 9)
-    hold(weights.check_saved, case, tmp_path / "model", "caduceus", backend, ids)
+    hold(weights.check_saved, case, tmp_path / "model", "caduceus", case.backend, ids)
 
 
 def test_spec_through_yaml(case: Case, hold: Hold, tmp_path: Path) -> None:

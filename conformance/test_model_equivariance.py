@@ -23,6 +23,11 @@ def test_square_commutes(case: Case, hold: Hold, seed: int, batch: int, length: 
     hold(equivariance.check_equivariance, case, inputs.random_ids(seed, case.spec.space_in, batch, length))
 
 
+@pytest.mark.models("equivariant")
+def test_square_commutes_at_greater_lengths(case: Case, hold: Hold) -> None:
+    hold(equivariance.check_equivariance_at, case, [64, 131, 257])
+
+
 @pytest.mark.models("equivariant", "masked")
 @strategies.FEW
 @given(strategies.seeds, strategies.batches, st.integers(1, 20))
@@ -47,8 +52,8 @@ def test_features_exchange_strands(case: Case, hold: Hold, seed: int, length: in
 
 
 @pytest.mark.models("equivariant")
-def test_gradients_of_an_invariant_loss(compared: Case, hold: Hold) -> None:
-    hold(equivariance.check_gradient_equivariance, compared, inputs.random_ids(0, compared.spec.space_in, 2, 9), seed=0)
+def test_gradients_of_an_invariant_loss(learning: Case, hold: Hold) -> None:
+    hold(equivariance.check_gradient_equivariance, learning, inputs.random_ids(0, learning.spec.space_in, 2, 9), seed=0)
 
 
 @pytest.mark.models("equivariant", "plain")

@@ -69,12 +69,12 @@ def test_mixer_does_not_see_what_is_masked(
 @pytest.mark.models("masked", "mixing")
 @strategies.FEW
 @given(strategies.seeds, st.integers(1, 9))
-def test_gradients_where_masked(compared: Case, hold: Hold, seed: int, length: int) -> None:
-    x = inputs.random_strand(seed, 2, length, compared.spec.channels)
-    hold(masks.check_mixer_gradients_where_masked, compared, x, inputs.random_mask(seed, 2, length), seed)
+def test_gradients_where_masked(learning: Case, hold: Hold, seed: int, length: int) -> None:
+    x = inputs.random_strand(seed, 2, length, learning.spec.channels)
+    hold(masks.check_mixer_gradients_where_masked, learning, x, inputs.random_mask(seed, 2, length), seed)
 
 
 @pytest.mark.models("masked", "embedding", "dna")
-def test_gradients_of_tokens_that_are_only_masked(compared: Case, hold: Hold) -> None:
+def test_gradients_of_tokens_that_are_only_masked(learning: Case, hold: Hold) -> None:
     ids, mask = inputs.random_bases(0, 2, 9), inputs.random_mask(0, 2, 9)
-    hold(masks.check_masked_token_gradients, compared, ids, mask, filler=PAD, seed=0)
+    hold(masks.check_masked_token_gradients, learning, ids, mask, filler=PAD, seed=0)

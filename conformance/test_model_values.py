@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caduceus.conformance import inputs, strategies
-from caduceus.conformance.properties import batches, values
+from caduceus.conformance.properties import batches, slopes, values
 from caduceus.conformance.subjects import Case
 
 Hold = Callable[..., None]
@@ -38,6 +38,16 @@ def test_gradients_by_each_weight(compared: Case, hold: Hold) -> None:
 def test_gradients_under_a_mask(compared: Case, hold: Hold) -> None:
     ids, mask = inputs.random_ids(2, compared.spec.space_in, 2, 7), inputs.random_mask(2, 2, 7)
     hold(values.check_model_gradients, compared, ids, mask, seed=0, together=True)
+
+
+def test_gradients_are_slopes(sloped: Case, hold: Hold) -> None:
+    hold(slopes.check_slopes, sloped, inputs.random_ids(1, sloped.spec.space_in, 2, 7), None, seed=0)
+
+
+@pytest.mark.models("masked")
+def test_gradients_are_slopes_under_a_mask(sloped: Case, hold: Hold) -> None:
+    ids, mask = inputs.random_ids(2, sloped.spec.space_in, 2, 7), inputs.random_mask(2, 2, 7)
+    hold(slopes.check_slopes, sloped, ids, mask, seed=0)
 
 
 @strategies.FEW

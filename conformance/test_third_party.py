@@ -151,5 +151,54 @@ def test_a_faulty_one_does_not_pass(folder: Path) -> None:
     done = run_suite(folder, "--model", "leaky:make", "--backend", "torch", "-k", "masks or masked or square or values")
     assert done.returncode == 1, done.stdout + done.stderr
     failed = re.findall(r"^FAILED \S*/(\w+\.py::\w+)", done.stdout, re.MULTILINE)
-    assert set(failed) == {"test_model_masks.py::test_mixer_does_not_see_what_is_masked"}
+    seen = {"test_mixer_does_not_see_what_is_masked", "test_gradients_where_masked"}
+    assert set(failed) == {f"test_model_masks.py::{test}" for test in seen}
     assert "not applicable: values: mixers.0 (leaky:Leaky) has no reference" in done.stdout
+
+
+WRONG_SLOPE = """
+import torch
+from my_conv import DilatedConv
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x): return x.clone()
+    @staticmethod
+    def backward(ctx, dy): return 2 * dy
+
+class Steep(DilatedConv):
+    reference = property(lambda self: (_ for _ in ()).throw(AttributeError("reference")))
+
+    def module(self, backend):
+        module = super().module(backend)
+        module.register_forward_hook(lambda module, given, y: Doubled.apply(y))
+        return module
+
+def make():
+    return Steep(width=5)
+"""
+
+
+def test_a_wrong_gradient_shows_without_a_reference(folder: Path) -> None:
+    (folder / "steep.py").write_text(WRONG_SLOPE, encoding="utf-8")
+    done = run_suite(folder, "--model", "steep:make", "--backend", "torch", "-k", "slopes or gradients")
+    assert done.returncode == 1, done.stdout + done.stderr
+    failed = re.findall(r"^FAILED \S*/test_model_(\w+\.py::\w+)", done.stdout, re.MULTILINE)
+    assert set(failed) == {"values.py::test_gradients_are_slopes", "values.py::test_gradients_are_slopes_under_a_mask"}
+
+
+BUILT = """
+import caduceus
+from caduceus import parts
+
+def make():
+    spec = parts.Model(embedding=parts.Embedding(d_model=8), mixers=[parts.BiMamba()], head=parts.MaskedLM())
+    return caduceus.build(spec)
+"""
+
+
+def test_a_built_model_is_tried_on_its_own_backend(folder: Path) -> None:
+    (folder / "built.py").write_text(BUILT, encoding="utf-8")
+    done = run_suite(folder, "--model", "built:make", "-k", "average or saved or twin or slopes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "differences of values in float32 are no slopes" in done.stdout

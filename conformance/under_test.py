@@ -7,7 +7,9 @@ A test asks by the name of its argument:
     precise     the candidates in float64
     half        the dtypes of 16 bits
     case        every model of the catalogue, or the one given, on every subject
-    compared    the same on every candidate
+    compared    the same on every candidate, where every part has a reference
+    learning    the same on every candidate, whether it has one or not: what can be trained
+    sloped      the same in float64 alone, in which differences of values are slopes
 
 ``pytest.mark.models("masked", ...)`` names what a model must be for the test (`requirements`).
 """
@@ -31,7 +33,8 @@ from caduceus.spec import Spec
 
 _WIDE = ("float32", "float64")
 _DTYPES = {"subject": _WIDE, "candidate": _WIDE, "precise": ("float64",), "half": ("float16", "bfloat16")}
-OF_MODELS = frozenset({"case", "compared"})
+_TRIED_ON = {"case": "subject", "compared": "candidate", "learning": "candidate", "sloped": "precise"}
+OF_MODELS = frozenset(_TRIED_ON)
 OF_BACKENDS = frozenset({*_DTYPES, *OF_MODELS})
 
 
@@ -79,10 +82,15 @@ def _cases(config: pytest.Config, which: str, needed: Iterable[str]) -> list[Any
     target = config.getoption("--model")
     made = load_model(target) if target else None
     if made is not None and not isinstance(made, Spec):
-        return [_case(Case(made.spec, built=made), "given", needed, which == "compared")]
+        if which != "case" and not hasattr(made, "parameters"):
+            return [not_applicable("the reference has no autograd, and is what values are compared with", "given")]
+        case = Case(made.spec, built=made)
+        if case.dtype not in _DTYPES[_TRIED_ON[which]]:
+            return [not_applicable(f"differences of values in {case.dtype} are no slopes", "given")]
+        return [_case(case, "given", needed, which == "compared")]
     specs = CATALOGUE if made is None else {"given": made}
     found = []
-    for param in _subjects(config, "candidate" if which == "compared" else "subject"):
+    for param in _subjects(config, _TRIED_ON[which]):
         (subject,) = param.values
         if subject is None:
             found.append(param)

@@ -140,9 +140,11 @@ def get_backend(name: str | Backend, *, device: str = "cpu", dtype: str = "float
         device, dtype: what "auto" is to be the fastest for: a torch device type and the name of a dtype.
 
     Raises:
-        ValueError: no backend has that name.
+        ValueError: no backend has that name. TypeError: it is a class.
         BackendUnavailable: it cannot run here; the message says what to install.
     """
+    if isinstance(name, type):
+        raise TypeError(f"backend is the class {name.__name__}, expected a backend: {name.__name__}()")
     if not isinstance(name, str):
         return name
     if name == "auto":

@@ -89,7 +89,7 @@ def write_folder(folder: Path, tensors: Mapping[str, np.ndarray], name: str, tex
     if (folder / other).exists():
         raise FileExistsError(f"{folder} holds {other}, a model in another layout; give a folder without it")
     folder.mkdir(parents=True, exist_ok=True)
-    whole = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
+    whole = {key: np.asarray(value, order="C") for key, value in tensors.items()}
     _replace(folder / WEIGHTS, save(whole, metadata={"format": "pt"}))
     _replace(folder / name, text.encode())
 

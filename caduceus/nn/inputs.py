@@ -47,4 +47,8 @@ def as_mask(mask: Any, ids: Tensor) -> Tensor | None:
 
 def _tensor(x: Any, device: torch.device) -> Tensor:
     """``x`` as a tensor; a copy of an array, as torch takes no view that walks backwards."""
-    return torch.as_tensor(x.copy() if isinstance(x, np.ndarray) else x, device=device)
+    try:
+        return torch.as_tensor(x.copy() if isinstance(x, np.ndarray) else x, device=device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        hint = "caduceus.encode makes ids from strings"
+        raise TypeError(f"{type(x).__name__} is no array of one shape, of numbers: {error}; {hint}") from error

@@ -40,17 +40,17 @@ class Model(TokenModel):
 
     def __init__(self, spec: ModelSpec, backend: Backend) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self.backend = spec, backend
         self.checkpoint_activations = self.compile_layers = False
         self.space_in, self.space_out = spec.space_in, spec.space_out
         mixers = spec.bound_mixers()
-        self.embedding = module_for(spec.embedding, backend)
+        self.embedding = module_for(spec.embedding, backend, "embedding")
         self.norms = nn.ModuleList(Norm(spec.bound_norm, backend) for _ in mixers)
-        self.mixers = nn.ModuleList(module_for(mixer, backend) for mixer in mixers)
+        self.mixers = nn.ModuleList(module_for(mixer, backend, f"mixers.{i}") for i, mixer in enumerate(mixers))
         self.norm_f = Norm(spec.bound_norm, backend)
-        self.head = None if spec.head is None else module_for(spec.bound_head, backend)
+        self.head = None if spec.head is None else module_for(spec.bound_head, backend, "head")
         if isinstance(self.head, MaskedLM) and self.head.tied:
-            self.head.weight = self.get_parameter("embedding.weight")
+            self.head.weight = self._table(self.head.weight.shape)
 
     def forward(self, input_ids: Any, mask: Any = None) -> Tensor:
         """Outputs in `space_out`.
@@ -74,6 +74,16 @@ class Model(TokenModel):
     def features(self, input_ids: Any, mask: Any = None) -> Tensor:
         """After the final norm: (B, 2, L, C) for ps, each strand in its own order, else (B, L, C)."""
         return self._stack(self._mix(self._lift(input_ids, mask, both=self.spec.equivariance == "ps")))
+
+    def _table(self, shape: torch.Size) -> nn.Parameter:
+        """The embedding's, for a head that is tied to it."""
+        table = getattr(self.embedding, "weight", None)
+        if not isinstance(table, nn.Parameter) or table.shape != shape:
+            raise ValueError(
+                f"head.tie is 'embedding', but the embedding ({self.spec.embedding.kind_name}) has no parameter weight "
+                f"of shape {tuple(shape)}; give tie: none to the head"
+            )
+        return table
 
     def _stack(self, features: list[Tensor]) -> Tensor:
         return torch.stack(features, 1) if self.spec.equivariance == "ps" else features[0]

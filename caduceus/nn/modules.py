@@ -12,6 +12,7 @@ from caduceus.interfaces import Backend
 from caduceus.nn.bimamba import BiMamba
 from caduceus.nn.cross_strand import CrossStrand
 from caduceus.nn.embedding import Embedding
+from caduceus.nn.foreign import watched
 from caduceus.nn.heads import LinearHead, MaskedLM
 from caduceus.nn.mamba import Mamba
 from caduceus.spec import Spec
@@ -28,8 +29,8 @@ _MODULES: dict[type[Spec], Callable[[Any, Backend], nn.Module]] = {
 }
 
 
-def module_for(spec: Spec, backend: Backend) -> nn.Module:
-    """The torch module of ``spec``.
+def module_for(spec: Spec, backend: Backend, path: str) -> nn.Module:
+    """The torch module of ``spec``, which stands at ``path`` in its model.
 
     Raises:
         TypeError: the spec is of a class that has no ``module(self, backend)`` method.
@@ -42,4 +43,4 @@ def module_for(spec: Spec, backend: Backend) -> nn.Module:
     module = make(backend)
     if not isinstance(module, nn.Module):
         raise TypeError(f"{spec.kind_name}.module returned {type(module).__name__}, expected a torch.nn.Module")
-    return module
+    return watched(module, spec, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from caduceus.nn.inputs import as_ids, as_mask
 from caduceus.nn.token_model import TokenModel
@@ -15,10 +15,11 @@ from caduceus.parts import Symmetrize as SymmetrizeSpec
 class Symmetrize(TokenModel):
     """(f(x) + act(f(rc x))) / 2 for the model inside."""
 
-    def __init__(self, spec: SymmetrizeSpec, model: nn.Module) -> None:
+    def __init__(self, spec: SymmetrizeSpec, model: TokenModel) -> None:
         super().__init__()
         self.spec = spec
         self.model: Any = model
+        self.backend = model.backend
         self.space_in, self.space_out = spec.space_in, spec.space_out
 
     @property

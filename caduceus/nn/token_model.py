@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from caduceus.interfaces import Backend
 from caduceus.symmetry import Space, Tokens
 
 
@@ -17,6 +18,7 @@ class TokenModel(nn.Module):
 
     space_in: Tokens
     space_out: Space
+    backend: Backend
     checkpoint_activations: bool
 
     def own_tensors(self) -> dict[str, Tensor]:

@@ -65,7 +65,10 @@ class Mamba(Spec, kind="mamba"):
 
     @property
     def d_inner(self) -> int:
-        return int(self.expand * self.channels)
+        found = int(self.expand * self.channels)
+        if found == 0:
+            raise ValueError(f"expand is {self.expand} and d_model {self.channels}: no channel is left inside")
+        return found
 
     @property
     def rank(self) -> int:

@@ -60,6 +60,8 @@ class Model(Spec, kind="model"):
 
     @model_validator(mode="after")
     def _type_check(self) -> Model:
+        if self.d_model not in (None, self.channels):
+            raise ValueError(f"d_model is {self.d_model}, but the embedding's is {self.channels}; leave it out here")
         state = self.state
         chain = [(f"mixers.{i}", mixer) for i, mixer in enumerate(self.mixers)]
         chain += [("norm", self.norm)] + ([("head", self.head)] if self.head is not None else [])

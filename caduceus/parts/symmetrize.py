@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from pydantic import model_validator
 
 from caduceus.parts.model import Model
 from caduceus.spec import Role, Spec
@@ -29,6 +30,12 @@ class Symmetrize(Spec, kind="symmetrize"):
     role: ClassVar[Role] = "model"
 
     model: Model
+
+    @model_validator(mode="after")
+    def _as_wide_as_its_model(self) -> Symmetrize:
+        if self.d_model not in (None, self.channels):
+            raise ValueError(f"d_model is {self.d_model}, but the model's is {self.channels}; leave it out here")
+        return self
 
     @property
     def channels(self) -> int:

@@ -48,7 +48,7 @@ def _list(told: argparse.Namespace) -> None:
             recipe = read(path)
         except Refused as error:
             recipe = {"about": error}
-        print(f"{name:<18}{recipe.get('task', '?'):<13}{recipe.get('about', '')}")
+        print(f"{name:<24}{recipe.get('task', '?'):<16}{recipe.get('about', '')}")
 
 
 def _show(told: argparse.Namespace) -> None:

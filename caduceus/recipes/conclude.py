@@ -27,15 +27,15 @@ def conclude(
 ) -> Results:
     """Score the trained model beside its baselines; write model/, report.html and results.json, in this order."""
     model.to(device).eval()
+    save_pretrained(model, folder.path / MODEL)
     evaluated = as_evaluated(model, recipe.protocol)
     trained = score_share(recipe, model, splits.test, recipe.validation.test_share, "trained model")
     say(f"test   {trained.bits_per_base:.4f} bits per held-out base")
-    control = build(_one_strand(recipe.spec), backend=recipe.backend, weights=model.weights(), device=device)
     by_kind = {"model": bits(trained), **read_baselines(folder)["test"]}
     results: Results = {
         "bits_per_base": {"uniform": 2.0, **over_all(by_kind)},
         "equivariance_error": equivariance_error(evaluated),
-        "control_equivariance_error": equivariance_error(control),
+        "control_equivariance_error": _one_strand_error(recipe, model, device),
         "tokens": fitted.tokens,
         "seconds": fitted.seconds,
         "protocol": recipe.protocol,
@@ -45,15 +45,20 @@ def conclude(
         "by_kind": by_kind,
         "stretch": _stretch(evaluated, splits),
     }
-    save_pretrained(model, folder.path / MODEL)
     tried(lambda: refresh(folder, results), f"{RESULTS} holds the results")
     folder.finish(results)
     return results
 
 
-def _one_strand(spec: Model) -> Model:
-    """The same network without the second strand: same size, same weights, nothing that makes it equivariant."""
-    return Model.model_validate({**spec.to_dict(), "equivariance": "none"})
+def _one_strand_error(recipe: Pretraining, model: Any, device: Any) -> float | None:
+    """Of the same network and weights without the second strand: nothing makes it equivariant, nor is its error 0.
+
+    None where parts of it join the strands: without the second one there is no such network.
+    """
+    if any(part.role == "strand_mixer" for part in recipe.spec.mixers):
+        return None
+    spec = Model.model_validate({**recipe.spec.to_dict(), "equivariance": "none"})
+    return equivariance_error(build(spec, backend=recipe.backend, weights=model.weights(), device=device))
 
 
 def _stretch(model: Any, splits: Splits) -> dict[str, Any]:

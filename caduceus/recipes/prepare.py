@@ -61,7 +61,9 @@ def prepared_model(recipe: Pretraining) -> tuple[Any, BatchPlan]:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     say(f"{recipe.name}: {recipe.about}" if recipe.about else recipe.name)
     say(f"model  {parameters:,} parameters, {recipe.spec.equivariance}, {computing.name} backend")
-    for line in assert_declared(model):
+    with refusing():
+        lines = assert_declared(model)
+    for line in lines:
         say(f"       {line}")
     return model, plan
 

@@ -30,10 +30,11 @@ def comparison(by_kind: Mapping[str, Any]) -> list[tuple[str, dict[str, float | 
 
 def equivariance(results: Results) -> list[tuple[str, float]]:
     """What was compared and its equivariance error."""
-    return [
+    rows = [
         (MODEL_ROW, results["equivariance_error"]),
         ("the same weights on one strand", results["control_equivariance_error"]),
     ]
+    return [(what, error) for what, error in rows if error is not None]
 
 
 def exact(error: float) -> str:

@@ -147,6 +147,24 @@ def test_a_ph_model_is_evaluated_as_the_average_over_both_strands(recipes: Recip
     assert results["control_equivariance_error"] > 0.001
 
 
+def test_a_model_whose_strands_meet_has_no_control_on_one_strand(recipes: Recipes, folder: Path) -> None:
+    options = ["model.mixers=[{kind: bimamba}, {kind: cross_strand}]", "max_steps=1"]
+    assert recipes("run", "tiny", *(word for option in options for word in ("--set", option))) == 0
+    results = json.loads((only_run(folder) / "results.json").read_text())
+    assert results["equivariance_error"] == 0.0
+    assert results["control_equivariance_error"] is None
+    assert "on one strand" not in (only_run(folder) / "report.html").read_text()
+
+
+def test_a_part_that_breaks_its_contract_is_refused(
+    recipes: Recipes, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixer = "{kind: 'caduceus.conformance.test_parts_of_others:Answering', what: short}"
+    options = [f"model.mixers=[{mixer}]", "model.embedding.d_model=8"]
+    assert recipes("check", "tiny", *(word for option in options for word in ("--set", option))) == 2
+    assert "Answering) returned shape (" in capsys.readouterr().err
+
+
 def test_a_third_partys_mixer_trains_and_says_what_it_does_not_declare(
     recipes: Recipes, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
