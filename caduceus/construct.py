@@ -60,8 +60,10 @@ def build(
     (1, 4, 16)
     """
     if not isinstance(spec, Model | Symmetrize):
-        hint = "; caduceus.zoo.spec and caduceus.load_spec give the spec of a name and of a file"
-        raise TypeError(f"build expects a parts.Model or parts.Symmetrize, got {type(spec).__name__}{hint}")
+        raise TypeError(
+            f"build expects a parts.Model or parts.Symmetrize, got {type(spec).__name__}; caduceus.zoo.spec and "
+            "caduceus.load_spec give the spec of a name and of a file"
+        )
     kernels = get_backend(backend, device=str(device or "cpu").partition(":")[0], dtype=_dtype_name(dtype or "float32"))
     if kernels.name == "reference":
         if checkpoint_activations:

@@ -46,7 +46,7 @@ def assert_declared(model: Model) -> list[str]:
     else:
         lines.append(f"equivariance: not declared ({spec.equivariance})")
     if _pools(model):
-        lines.append("bidirectional: not asked of a head that pools all positions")
+        lines.append("bidirectional: not asked of a head that pools")
     elif spec.mixers and all(isinstance(mixer, BiMamba) for mixer in spec.mixers):
         assert_bidirectional(model, length=_LENGTH)
         lines.append("bidirectional: every output depends on both ends")
