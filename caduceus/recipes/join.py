@@ -40,8 +40,8 @@ def join(runs: list[Path], out: Path) -> str:
     return f"{len(ordered)} shards joined: " + ", ".join(str(out / name) for name in [*parts, *_told(ordered, out)])
 
 
-def _told(runs: list[Path], out: Path) -> tuple[str, str]:
-    """results.json and report.html of the whole, as one run writes them."""
+def _told(runs: list[Path], out: Path) -> tuple[str, ...]:
+    """What says how the whole was made and what was found, as one run writes it; each shard's surroundings are kept."""
     fields = yaml.safe_load((runs[0] / RECIPE).read_text(encoding="utf-8"))
     recipe = VariantScoring.model_validate(fields | {"shard": "1/1"})
     each = [json.loads((run / RESULTS).read_text(encoding="utf-8")) for run in runs]
@@ -49,12 +49,19 @@ def _told(runs: list[Path], out: Path) -> tuple[str, str]:
     # Of a shard that was continued, both are of its last start alone.
     rate = sum(one["per_minute"] * one["seconds"] for one in each) / seconds if seconds else 0.0
     joined = each[0] | {"shard": "1/1", "records_of_shard": total, "seconds": seconds, "per_minute": rate}
-    surroundings = json.loads((runs[0] / ENVIRONMENT).read_text(encoding="utf-8"))
-    results, page = concluded(recipe, joined, out, surroundings)
-    for name, text in ((RESULTS, json_text(results)), (REPORT, page)):
+    places = [json.loads((run / ENVIRONMENT).read_text(encoding="utf-8")) for run in runs]
+    results, page = concluded(recipe, joined, out, places[0])
+    shards = [{name: value for name, value in place.items() if name != "data"} for place in places]
+    texts = {
+        RECIPE: recipe.to_yaml(),
+        ENVIRONMENT: json_text({"data": places[0]["data"], "shards": shards}),
+        RESULTS: json_text(results),
+        REPORT: page,
+    }
+    for name, text in texts.items():
         with written_whole(out / name) as file:
             file.write(text.encode())
-    return RESULTS, REPORT
+    return tuple(texts)
 
 
 def _parts(runs: list[Path]) -> dict[str, dict[Path, int]]:

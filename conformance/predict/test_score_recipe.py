@@ -116,6 +116,9 @@ def test_a_scored_file_scored_again_is_the_same(folder: Path, score: Run) -> Non
     assert outputs(folder / "again") == outputs(folder / "out")
 
 
+PARTS = ("part1", "part2", "part3")
+
+
 @pytest.mark.parametrize("name", ["variants.vcf", "variants.vcf.gz", "variants.csv"])
 def test_shards_put_together_are_the_whole(folder: Path, score: Run, name: str) -> None:
     write_variants(folder, csv_text(ROWS[:-1]) if name.endswith("csv") else vcf_text(ROWS), name)
@@ -124,6 +127,11 @@ def test_shards_put_together_are_the_whole(folder: Path, score: Run, name: str) 
         assert score(f"part{i}", name, f"shard={i}/3") == 0
     assert main(["join", "joined", "part2", "part1", "part3"]) == 0
     assert outputs(folder / "joined") == outputs(folder / "whole")
+    whole, joined = ((folder / run / "recipe.yaml").read_text() for run in ("whole", "joined"))
+    assert joined == whole
+    where, *each = (json.loads((folder / run / "environment.json").read_text()) for run in ("joined", *PARTS))
+    assert where["data"] == each[0]["data"]
+    assert [shard | {"data": where["data"]} for shard in where["shards"]] == each
     assert len(list(VariantFile(folder / "joined" / next(iter(sorted(outputs(folder / "joined"))[1:]))))) == len(
         list(VariantFile(folder / name))
     )
