@@ -34,6 +34,7 @@ from caduceus.spec import Spec
 _WIDE = ("float32", "float64")
 _DTYPES = {"subject": _WIDE, "candidate": _WIDE, "precise": ("float64",), "half": ("float16", "bfloat16")}
 _TRIED_ON = {"case": "subject", "compared": "candidate", "learning": "candidate", "sloped": "precise"}
+_NOT_THE_REFERENCE = "the reference is what values are compared with, in float64, and has no autograd"
 OF_MODELS = frozenset(_TRIED_ON)
 OF_BACKENDS = frozenset({*_DTYPES, *OF_MODELS})
 
@@ -66,8 +67,7 @@ def _subjects(config: pytest.Config, which: str) -> list[Any]:
         backend = load_backend(name)
         dtypes = [dtype for dtype in backend.dtypes if dtype in _DTYPES[which]]
         if which != "subject" and backend.name == "reference":
-            reason = "the reference is what values are compared with, in float64, and has no autograd"
-            found += [not_applicable(reason, "reference")] if asked else []
+            found += [not_applicable(_NOT_THE_REFERENCE, "reference")] if asked else []
         elif not dtypes:
             reason = f"backend {backend.name} declares no {' or '.join(_DTYPES[which])}"
             found.append(not_applicable(reason, backend.name))
@@ -83,9 +83,9 @@ def _cases(config: pytest.Config, which: str, needed: Iterable[str]) -> list[Any
     made = load_model(target) if target else None
     if made is not None and not isinstance(made, Spec):
         if which != "case" and not hasattr(made, "parameters"):
-            return [not_applicable("the reference has no autograd, and is what values are compared with", "given")]
+            return [not_applicable(_NOT_THE_REFERENCE, "given")]
         case = Case(made.spec, built=made)
-        if case.dtype not in _DTYPES[_TRIED_ON[which]]:
+        if which == "sloped" and case.dtype not in _DTYPES["precise"]:
             return [not_applicable(f"differences of values in {case.dtype} are no slopes", "given")]
         return [_case(case, "given", needed, which == "compared")]
     specs = CATALOGUE if made is None else {"given": made}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,15 +27,25 @@ def directional_error(
         expected: the same function in NumPy, of a dict of arrays, giving a tuple of arrays.
         point: the values of the tensors, float64.
     """
+
+    def moved(name: str, v: Array) -> Any:
+        return reference.directional_derivative(expected, point, {name: v})
+
+    return slope_error(outputs, tensors, moved, seed)
+
+
+def slope_error(
+    outputs: list[torch.Tensor], tensors: Tensors, moved: Callable[[str, Array], Sequence[Array]], seed: int
+) -> float:
+    """The same against ``moved(name, v)``: how each output changes where the tensor of that name moves along ``v``."""
     rng = np.random.default_rng(seed)
-    cotangents = [rng.standard_normal(y.shape) for y in outputs]
+    cotangents = [rng.standard_normal(tuple(y.shape)) for y in outputs]
     gradients = pull_back(outputs, tensors, cotangents)
     overall = max(map(largest, gradients.values()))
     worst = 0.0
     for name, gradient in gradients.items():
         v = rng.standard_normal(gradient.shape)
-        moved = reference.directional_derivative(expected, point, {name: v})
-        wanted = sum((c * dy).sum() for c, dy in zip(cotangents, moved, strict=True))
+        wanted = sum((c * dy).sum() for c, dy in zip(cotangents, moved(name, v), strict=True))
         scale = max(largest(gradient), 1e-3 * overall, 1e-30)
         worst = max(worst, largest((gradient * v).sum() - wanted) / scale)
     return worst

@@ -11,6 +11,7 @@ from caduceus.alphabet import PAD
 from caduceus.conformance.inputs import masked_content
 from caduceus.conformance.properties.bounds import EXACT, MASKS, distance, largest, law
 from caduceus.conformance.properties.strands import call_part, crop, mask_tensor, masked_part, strand_tensor
+from caduceus.conformance.requirements import inner
 from caduceus.conformance.subjects import Array, answer, array, features
 from caduceus.symmetry import Strands, Track
 
@@ -57,7 +58,7 @@ def check_empty_rows(model: Any, ids: Array) -> float:
     """
     nothing = np.zeros(ids.shape, dtype=bool)
     y, other = answer(model, ids, nothing), answer(model, ids[:, ::-1], nothing)
-    head = getattr(model.spec, "model", model.spec).head
+    head = inner(model.spec).head
     biased = y.ndim == 2 and head is not None and (head.is_foreign or head.bias)
     return max(largest(features(model, ids, nothing)), largest(y - other), 0.0 if biased else largest(y))
 
