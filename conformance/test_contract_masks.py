@@ -94,6 +94,13 @@ def test_a_row_with_no_valid_position_pools_to_0(subject: Subject, pooling: str)
         assert not answer(case(subject, head), IDS, np.zeros_like(MASK)).any()
 
 
+@pytest.mark.parametrize("pooling", ["mean", "max", "first", "last", "centre"])
+def test_a_sequence_of_no_positions_pools_to_0(subject: Subject, pooling: str) -> None:
+    found = answer(case(subject, parts.SequenceClassifier(num_labels=3, pooling=pooling)), IDS[:, :0], MASK[:, :0])
+    assert found.shape == (len(IDS), 3)
+    assert not found.any()
+
+
 def test_n_is_valid_and_never_a_target(subject: Subject) -> None:
     """In the mask it counts; what data do with it is a field of the model's spec."""
     model = case(subject, parts.MaskedLM())

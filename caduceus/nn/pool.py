@@ -12,6 +12,8 @@ def pool(x: Tensor, how: str, mask: Tensor | None) -> Tensor:
         mask = x.new_ones(x.shape[:2], dtype=torch.bool)
     if how == "centre":
         return pool(x, "mean", near_the_middle(mask))
+    if not x.shape[1]:
+        return x.new_zeros(x.shape[0], x.shape[2])
     valid = mask.unsqueeze(2)
     if how == "mean":
         return x.masked_fill(~valid, 0.0).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
