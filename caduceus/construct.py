@@ -48,8 +48,8 @@ def build(
         ``weights()`` as `caduceus.interfaces.Model`.
 
     Raises:
-        TypeError: ``spec`` is no spec of a model. ValueError: weights do not fit, or the backend lacks the dtype, or
-            has no backward to checkpoint for.
+        TypeError: ``spec`` is no spec of a model. ValueError: weights do not fit, torch cannot use the device, or the
+            backend lacks the dtype or has no backward to checkpoint for.
         caduceus.backends.registry.BackendUnavailable: the backend cannot run here.
 
     >>> import caduceus
@@ -64,6 +64,7 @@ def build(
             f"build expects a parts.Model or parts.Symmetrize, got {type(spec).__name__}; caduceus.zoo.spec and "
             "caduceus.load_spec give the spec of a name and of a file"
         )
+    _refuse_absent(device)
     kernels = get_backend(backend, device=str(device or "cpu").partition(":")[0], dtype=_dtype_name(dtype or "float32"))
     if kernels.name == "reference":
         if checkpoint_activations:
@@ -88,6 +89,20 @@ def build(
     model.load_weights(values, partial=weights is None)
     model.checkpoint_activations = checkpoint_activations
     return model.to(device)
+
+
+def _refuse_absent(device: torch.device | str | None) -> None:
+    """Before weights are drawn and a backend is chosen for it."""
+    if device is None or str(device) == "cpu":
+        return
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a torch that is built without CUDA
+        reason = str(error).partition("\n")[0]
+        expected = "expected one that torch can use here, such as 'cpu'"
+        raise ValueError(f"device is '{device}', {expected}: {reason}") from error
 
 
 def _say_what_is_replaced(spec: Model | Symmetrize, kernels: Backend) -> None:

@@ -54,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "models(*requirements): which models of `case` the test is for")
     # Tensors here are tiny: threads would spend their time waiting for one another.
     torch.set_num_threads(1)
+    if target := config.getoption("--model"):
+        under_test.load_model(target)  # what is wrong with it ends the run here, and is told once
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -76,6 +76,12 @@ def test_build_refuses(subject: Subject) -> None:
         caduceus.build(spec(), backend=subject.backend, dtype="int8")
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:9999"])
+def test_devices_that_torch_cannot_use_are_refused(device: str) -> None:
+    with pytest.raises(ValueError, match=f"device is '{device}', expected one that torch can use here, such as 'cpu'"):
+        caduceus.build(spec(), device=device)
+
+
 def test_zoo_has_the_models_of_the_paper() -> None:
     sizes = ("1k-d118", "1k-d128", "1k-d256", "32k", "131k")
     assert set(caduceus.zoo.names()) == {f"caduceus-{kind}-{size}" for kind in ("ps", "ph") for size in sizes}

@@ -17,6 +17,7 @@ A test asks by the name of its argument:
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Iterable
 from functools import cache
 from operator import attrgetter
@@ -131,9 +132,14 @@ def load_model(target: str) -> Any:
     """What ``package.module:make`` returns: the spec of a model, or a built one; of a mixer, a ps model around it."""
     module, _, path = target.partition(":")
     try:
-        made = attrgetter(path)(importlib.import_module(module))()
+        make = attrgetter(path)(importlib.import_module(module))
     except (ImportError, AttributeError, ValueError) as error:
         raise pytest.UsageError(f"--model {target}: {error}; is the file's folder on PYTHONPATH?") from error
+    try:
+        made = make()
+    except Exception as error:
+        told = "".join(traceback.format_exception(error.with_traceback(error.__traceback__.tb_next)))
+        raise pytest.UsageError(f"--model {target}: it raised\n{told}") from error
     if isinstance(made, Spec) and made.role in ("mixer", "strand_mixer"):
         embedding = parts.Embedding(d_model=made.d_model or 8)
         return parts.Model(embedding=embedding, mixers=[made], head=parts.MaskedLM())
