@@ -27,7 +27,7 @@ from caduceus.recipes.prepare import refusing
 from caduceus.recipes.run_dir import REPORT, RESULTS, RunFolder
 from caduceus.recipes.schema import Results
 from caduceus.train.bar import say
-from caduceus.train.machine import cuda_version, device_name, processor, threads, use_threads
+from caduceus.train.machine import cuda_version, device_name, keep_freed_memory, processor, threads, use_threads
 from caduceus.train.refreshing import tried
 
 _AGREE = 64
@@ -38,6 +38,8 @@ def run(recipe: Bench, folder: RunFolder) -> Results:
     """Agree, measure the machine, time everything in turns; results at the end. A run that was stopped begins again."""
     contestants = prepared_contestants(recipe)
     errors = _agreement(recipe, contestants)
+    if recipe.device == "cpu":
+        keep_freed_memory()  # as in training, and for everybody
     folder.begin(_environment(recipe, contestants[0].name))
     load_before = load()
     limits, card = _limits(recipe), _card(recipe)

@@ -26,7 +26,7 @@ from caduceus.train.journal import Journal
 from caduceus.train.keeper import Keeper, WholeFiles, newest, step_of
 from caduceus.train.loader import Loader, reader_died
 from caduceus.train.loggers import loggers
-from caduceus.train.machine import device
+from caduceus.train.machine import device, keep_freed_memory
 from caduceus.train.means import means
 from caduceus.train.metrics import MetricsFile
 from caduceus.train.module import MaskedLanguageModel
@@ -89,6 +89,8 @@ def fit(
         )
         if start is not None:
             say(f"continuing from {start.name}")
+        if device(settings.accelerator).type == "cpu":
+            keep_freed_memory()
         signals.patient = True
         try:
             with _explained():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import torch
 
 from caduceus.backends.registry import get_backend
 from caduceus.interfaces import Backend
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+"""Of malloc.h: free bytes from which memory is given back (-1: never), and most blocks that are the system's own."""
 
 
 def device(accelerator: str = "auto") -> torch.device:
@@ -75,6 +79,18 @@ def use_threads(count: int | None) -> None:
     """From now on, in this process; None changes nothing."""
     if count is not None:
         torch.set_num_threads(count)
+
+
+def keep_freed_memory() -> None:
+    """From now on, in this process: what one step of training frees is there for the next, instead of the system's.
+
+    What a step keeps for its backward is hundreds of megabytes, which glibc gives back to the system once they are
+    free, and gets again page by page, each cleared: 6 to 8 % of the processor's time for 8 x 1,024 tokens. The process
+    stays as large as it was at most. With another C library nothing changes.
+    """
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(_TRIM_THRESHOLD, -1)
+        mallopt(_MMAP_MAX, 0)
 
 
 def cuda_version() -> str | None:

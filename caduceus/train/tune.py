@@ -82,6 +82,8 @@ def tune(
             accumulate_grad_batches=plan.accumulate,
         )
         loader = Loader(train, plan, steps, settings.workers, device=machine.device(settings.accelerator))
+        if machine.device(settings.accelerator).type == "cpu":
+            machine.keep_freed_memory()
         signals.patient = True
         try:
             schedule = ceil((scheduled or len(train)) / plan.sequences) * settings.epochs

@@ -35,6 +35,7 @@ struct Panels {
         from += i * P * column;
         for (int64_t k = 0; k < rows; k++, from += row) {
             T* to = panel(i) + (first + k) * P;
+            __builtin_prefetch(from + 8 * row);  // rows lie too far apart for the processor to foresee
             for (int64_t c = 0; c < lanes; c++) to[c] = from[c * column];
             for (int64_t c = lanes; c < P; c++) to[c] = T(0);
         }

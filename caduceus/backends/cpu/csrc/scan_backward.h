@@ -28,6 +28,7 @@ class ScanBackward {
     T* columns;
     T *carry, *dA;  // (columns, N, W)
     Sums<T> sums;   // (2, columns, W): of D and dt_bias
+    bool* plain;    // (columns): whether the tile's decays are in the range of the plain power of two
     AdjointLanes<T> lanes;
 
   public:
@@ -37,6 +38,7 @@ class ScanBackward {
           sums(arena, 2 * group.columns * W) {
         take(arena, group.columns * Column::SIZE, columns);
         take(arena, group.columns * tile.N * W, carry, dA);
+        take(arena, group.columns, plain);
         take(arena, TILE * BACKWARD_STATES * W, lanes.decay, lanes.before, lanes.dB, lanes.dC);
         memset(dA, 0, size_t(group.columns * tile.N * W) * sizeof(T));
         tile.load_states(carry, static_cast<const T*>(gradients.dlast));
@@ -44,7 +46,8 @@ class ScanBackward {
 
     static size_t bytes(int64_t columns, int64_t states) {
         return Tile::bytes(columns, states) + Arena::bytes<T>(columns * Column::SIZE) +
-               2 * Arena::bytes<T>(columns * states * W) + Sums<T>::bytes(2 * columns * W) +
+               2 * Arena::bytes<T>(columns * states * W) + Arena::bytes<bool>(columns) +
+               Sums<T>::bytes(2 * columns * W) +
                4 * Arena::bytes<T>(TILE * BACKWARD_STATES * W);
     }
 
@@ -53,6 +56,8 @@ class ScanBackward {
             tile.move_to(i);
             if (tile.dt_proj != nullptr) tile.project_steps(columns + Column::DELTA, Column::SIZE);
             for (int t = 0; t < tile.steps; t++) read_row(t);
+            for (int64_t c = 0; c < tile.group.columns; c++)
+                plain[c] = tile.in_range(c, columns + c * Column::SIZE + Column::DELTA);
             int64_t n = 0;
             for (; n + BACKWARD_STATES <= tile.N; n += BACKWARD_STATES) pass<BACKWARD_STATES, 2>(i, n);
             for (; n < tile.N; n++) pass<1, 1>(i, n);
@@ -118,7 +123,7 @@ class ScanBackward {
                                           tile.checkpoint(i, c, n), tile.a.channels, tile.lanes(c), carry + state,
                                           dA + state};
             const Ahead<T> rows = n == 0 ? inputs_ahead(c) : n == P ? outputs_ahead(c) : Ahead<T>(columns);
-            if (tile.in_range(c, column + Column::DELTA)) {
+            if (plain[c]) {
                 again<P, SIDE, true>(column, states, rows);
             } else {
                 again<P, SIDE, EXP2_SATURATES<T>>(column, states, rows);
