@@ -85,7 +85,7 @@ def keep_freed_memory() -> None:
     """From now on, in this process: what one step of training frees is there for the next, instead of the system's.
 
     What a step keeps for its backward is hundreds of megabytes, which glibc gives back to the system once they are
-    free, and gets again page by page, each cleared: 6 to 8 % of the processor's time for 8 x 1,024 tokens. The process
+    free, and gets again page by page, each cleared: 2 to 8 % of the processor's time for 8 x 1,024 tokens. The process
     stays as large as it was at most. With another C library nothing changes.
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
